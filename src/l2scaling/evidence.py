@@ -1,0 +1,199 @@
+"""Predictions written before a computation, and the records that judge them after it.
+
+A notebook states each ``Prediction`` above the cells that compute; later it calls
+``judge`` with what it measured and shows all records as one ``Evidence`` table. The
+table travels inside the executed notebook, from which the book gathers it.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from l2scaling.scaling import Exponent
+
+MIME = "application/vnd.l2scaling.evidence+json"
+
+KINDS = {
+    "equals": "the measured value lies within the margin of the prediction",
+    "equivalent": "the whole interval lies within the margin of the prediction (two one-sided tests)",
+    "at-most": "the upper end of the interval is no more than the prediction plus the margin",
+    "at-least": "the lower end of the interval is no less than the prediction minus the margin",
+    "exact": "the measured value is the prediction, with no margin",
+}
+"""When a prediction of each kind is met."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One quantity tested: what was predicted, what came out, and whether they agree.
+
+    ``low`` and ``high`` are a 95% interval unless ``quantity`` says otherwise; ``n`` counts
+    independent units (seeds, unless ``quantity`` says otherwise).
+
+    Used in: every chapter.
+    """
+
+    claim: str | None
+    chapter: str
+    quantity: str
+    kind: str
+    predicted: float
+    measured: float
+    low: float
+    high: float
+    margin: float
+    n: int
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A value stated before it is measured, with its margin and the way it is judged.
+
+    ``claim`` is an id of claims.yml or None; ``quantity`` says in words what is measured,
+    with its unit; ``kind`` is a key of ``KINDS``. Raises ``ValueError`` for another kind, a
+    negative margin, or a margin on an exact prediction.
+
+    >>> law = Prediction("A3", "exponent of the total", "equals", 1.0, 0.01, chapter="penalty-and-pull")
+    >>> law.judge(1.002, 0.998, 1.006, 10).holds
+    True
+    >>> law.judge(0.5, 0.49, 0.51, 10).holds
+    False
+
+    Used in: every chapter.
+    """
+
+    claim: str | None
+    quantity: str
+    kind: str
+    predicted: float
+    margin: float = 0.0
+    chapter: str = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind {self.kind!r} is unknown; allowed: {', '.join(KINDS)}")
+        if not self.margin >= 0 or (self.kind == "exact" and self.margin):
+            raise ValueError(f"margin {self.margin} of {self.quantity!r}: allowed 0 or more, 0 if exact")
+
+    def judge(self, measured: float, low: float, high: float, n: int) -> Record:
+        """Compare a measurement and its interval with the prediction, by the rule of its kind.
+
+        Anything not finite fails. Raises ``ValueError`` if ``low`` exceeds ``high``.
+        """
+        measured, low, high = float(measured), float(low), float(high)
+        if low > high:
+            raise ValueError(f"{self.quantity!r}: interval {low} to {high}; allowed: low first")
+        holds = all(map(math.isfinite, (measured, low, high))) and self._met(measured, low, high)
+        return Record(
+            claim=self.claim,
+            chapter=self.chapter,
+            quantity=self.quantity,
+            kind=self.kind,
+            predicted=float(self.predicted),
+            measured=measured,
+            low=low,
+            high=high,
+            margin=float(self.margin),
+            n=int(n),
+            holds=holds,
+        )
+
+    def judge_point(self, measured: float, n: int) -> Record:
+        """Compare a measurement that has no sampling error, so no interval, with the prediction."""
+        return self.judge(measured, measured, measured, n)
+
+    def _met(self, measured: float, low: float, high: float) -> bool:
+        floor, ceiling = self.predicted - self.margin, self.predicted + self.margin
+        if self.kind == "equals":
+            return floor <= measured <= ceiling
+        if self.kind == "equivalent":
+            return floor <= low and high <= ceiling
+        if self.kind == "at-most":
+            return high <= ceiling
+        if self.kind == "at-least":
+            return low >= floor
+        return measured == self.predicted
+
+
+def number(value: float) -> str:
+    """Write a number for a table: four significant digits, powers of ten beyond 1e±4.
+
+    >>> number(0.99987), number(2.5e-7), number(0.0), number(1e9)
+    ('0.9999', '2.5e-07', '0', '1e+09')
+
+    Used in: every evidence table and the verdicts page.
+    """
+    return f"{value:.4g}"
+
+
+def _expectation(record: Record) -> str:
+    sign = {"at-most": "≤ ", "at-least": "≥ "}.get(record.kind, "")
+    margin = f" ± {number(record.margin)}" if record.margin else ""
+    return f"{sign}{number(record.predicted)}{margin}"
+
+
+def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
+    """Return records as a Markdown table, one row each, with the claim unless told otherwise.
+
+    Used in: every chapter and the verdicts page.
+    """
+    head = ["quantity", "test", "predicted", "measured", "interval", "n", "outcome"]
+    lines = [head, ["---"] * len(head)]
+    for record in records:
+        lines.append(
+            [
+                record.quantity,
+                record.kind,
+                _expectation(record),
+                number(record.measured),
+                f"{number(record.low)} … {number(record.high)}" if record.low != record.high else "none",
+                str(record.n),
+                "met" if record.holds else "**not met**",
+            ]
+        )
+    if claims:
+        first = ["claim", "---", *(record.claim or "none" for record in records)]
+        lines = [[cell, *line] for cell, line in zip(first, lines, strict=True)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The records of a chapter; as a cell's result it shows the table and carries the data.
+
+    Used in: every chapter.
+    """
+
+    records: Sequence[Record]
+
+    def __post_init__(self) -> None:
+        names = [record.quantity for record in self.records]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"quantity {repeated[0]!r} has several records; allowed: one each")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        table = records_table(list(self.records))
+        return {
+            MIME: [asdict(record) for record in self.records],
+            "text/markdown": table,
+            "text/plain": table,
+        }
+
+
+def report(**values: Any) -> None:
+    """Store named values for the prose: ``{glue:text}`name:.3f``` shows one.
+
+    An ``Exponent`` called ``total`` becomes ``total_exponent``, ``total_low`` and ``total_high``.
+
+    Used in: every chapter.
+    """
+    from myst_nb import glue  # part of the book's tools, which the package itself does not need
+
+    for name, value in values.items():
+        if isinstance(value, Exponent):
+            report(**{f"{name}_exponent": value.estimate, f"{name}_low": value.low, f"{name}_high": value.high})
+        else:
+            glue(name, value.item() if hasattr(value, "item") else value, display=False)

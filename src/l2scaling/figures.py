@@ -1,0 +1,144 @@
+"""Figures of the book: one function a kind, one theme, and words for those who cannot see them."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+import numpy as np
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+_THEME = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.hashsalt": "l2scaling",  # without it every run draws other ids
+    "svg.fonttype": "path",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": "#e4e4e4",
+    "legend.frameon": False,
+}
+
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure and the sentence that tells its finding to a reader who cannot see it.
+
+    As a cell's result it shows an SVG and carries ``alt`` as the output's metadata, from
+    which the book takes the alternative text.
+
+    Used in: every chapter.
+    """
+
+    figure: Figure
+    alt: str
+
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, str]]:
+        drawing = io.BytesIO()
+        with matplotlib.rc_context(_THEME):
+            self.figure.savefig(drawing, format="svg", metadata={"Date": None})
+        return {"image/svg+xml": drawing.getvalue().decode(), "text/plain": self.alt}, {"alt": self.alt}
+
+
+def _axes(columns: int, height: float = 3.4, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
+    with seaborn.axes_style("whitegrid", _THEME), seaborn.plotting_context("notebook", font_scale=0.95):
+        figure = Figure(figsize=(3.2 * columns + 1.2, height), layout="constrained")
+        axes = figure.subplots(1, columns, sharey=share_y, squeeze=False)
+    return figure, list(axes[0])
+
+
+@dataclass(frozen=True)
+class Series:
+    """A quantity measured at several sizes, with the exponent predicted for it.
+
+    ``values`` has shape ``(sizes, seeds)``.
+
+    Used in: penalty-and-pull.
+    """
+
+    label: str
+    values: np.ndarray
+    predicted_exponent: float
+
+
+def power_laws(sizes: Sequence[int], series: Sequence[Series], alt: str) -> Picture:
+    """Draw one log–log panel a series: every seed, and the predicted slope through the mean.
+
+    The dashed prediction has the predicted exponent and passes through the geometric
+    centre of the measurements, so that only its slope is on trial. Panels span the same
+    number of decades, so that slopes can be compared by eye.
+
+    Used in: penalty-and-pull.
+    """
+    figure, panels = _axes(len(series))
+    colors = seaborn.color_palette("colorblind", len(series))
+    log_size = np.log10(np.asarray(sizes, float))
+    spans = []
+    for axes, one, color, marker in zip(panels, series, colors, _MARKERS, strict=False):
+        centre = np.log10(one.values).mean()
+        line = 10 ** (centre + one.predicted_exponent * (log_size - log_size.mean()))
+        axes.loglog(sizes, line, "--", color="0.25", label=f"predicted slope {one.predicted_exponent:g}")
+        points = np.repeat(sizes, one.values.shape[1])
+        axes.loglog(points, one.values.ravel(), marker, color=color, mfc="none", ms=6, label="measured, each seed")
+        axes.set(xlabel="number of weights P", ylabel=one.label)
+        axes.legend(loc="best", fontsize="small")
+        spans.append(np.log10(one.values))
+    half = max(np.ptp(span) for span in spans) / 2 + 0.4
+    for axes, span in zip(panels, spans, strict=True):
+        middle = (span.max() + span.min()) / 2
+        axes.set_ylim(10 ** (middle - half), 10 ** (middle + half))
+    return Picture(figure, alt)
+
+
+def tracked_weights(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray, alt: str) -> Picture:
+    """Draw the total penalty and the pull on each tracked weight against network size.
+
+    ``totals`` has shape ``(sizes,)``, ``pulls`` shape ``(sizes, tracked)``.
+
+    Used in: penalty-and-pull.
+    """
+    figure, (left, right) = _axes(2)
+    color, other = seaborn.color_palette("colorblind", 2)
+    left.loglog(sizes, totals, "o-", color=color)
+    left.set(xlabel="number of weights P", ylabel="total penalty (loss)")
+    right.semilogx(sizes, pulls, "-", color=other, linewidth=0.7, alpha=0.8)
+    right.semilogx(sizes, pulls[:, :1], "s", color=other, ms=5, label="first tracked weight")
+    right.set(xlabel="number of weights P", ylabel="pull on a tracked weight\n(loss per weight unit)")
+    right.legend(loc="upper right", fontsize="small")
+    return Picture(figure, alt)
+
+
+def exponent_triples(
+    rows: Sequence[str], predicted: np.ndarray, measured: np.ndarray, alt: str
+) -> Picture:
+    """Draw predicted and measured exponents of value, mean pull and gradient norm, a row a penalty.
+
+    ``predicted`` has shape ``(rows, 3)``, ``measured`` shape ``(rows, 3, 3)`` holding estimate,
+    low and high.
+
+    Used in: penalty-and-pull.
+    """
+    figure, panels = _axes(3, height=0.42 * len(rows) + 1.5, share_y=True)
+    colors = seaborn.color_palette("colorblind", 3)
+    places = np.arange(len(rows))
+    names = ("total value", "mean pull", "gradient norm")
+    for column, (axes, color, name) in enumerate(zip(panels, colors, names, strict=True)):
+        estimate, low, high = measured[:, column].T
+        axes.plot(predicted[:, column], places, "D", mfc="none", mec="0.25", ms=11, label="predicted")
+        axes.errorbar(
+            estimate, places, xerr=np.clip([estimate - low, high - estimate], 0, None),
+            fmt=_MARKERS[column], color=color, ms=5, capsize=3, label="measured, 95% interval",
+        )  # fmt: skip
+        axes.set(xlim=(-1.25, 1.25), xticks=np.arange(-1, 1.5, 0.5), xlabel=f"exponent of the {name}")
+    panels[0].set_yticks(places, rows)
+    panels[0].invert_yaxis()
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize="small")
+    return Picture(figure, alt)

@@ -1,0 +1,1 @@
+"""Run chapters, gather their evidence and build the book; no notebook imports this."""

@@ -1,0 +1,180 @@
+"""The command ``l2scaling``: list, run, gather, cite and build."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NoReturn
+
+from l2scaling import __version__
+from l2scaling.evidence import number
+from l2scaling.publish import citation, gather, site
+from l2scaling.publish.parameters import declared
+from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
+from l2scaling.publish.provenance import is_fresh
+from l2scaling.publish.run import CELL_TIMEOUT, run_chapter
+
+
+class _Parser(argparse.ArgumentParser):
+    """Say what is wrong in one line, without the usage that argparse puts before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 done, 1 the computation failed, 2 the request was wrong."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(find_project(), options)
+    except RequestError as error:
+        return _complain(2, error)
+    except RunError as error:
+        return _complain(1, error)
+    except KeyboardInterrupt:
+        return _complain(130, "interrupted; what was good before is untouched")
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a listing, such as head, has gone
+    return 0
+
+
+def _complain(status: int, message: object) -> int:
+    print(f"l2scaling: {' '.join(str(message).split())}", file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="l2scaling", description="Run the chapters of the book and build it.")
+    parser.add_argument("--version", action="version", version=f"l2scaling {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function: Any, summary: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        command.set_defaults(command=function)
+        return command
+
+    listing = add("chapters", _chapters, "List the chapters.")
+    listing.add_argument("--json", action="store_true", help="print one list of objects")
+
+    listing = add("parameters", _parameters, "List the parameters of a chapter.")
+    listing.add_argument("chapter")
+    listing.add_argument("--json", action="store_true", help="print one list of objects")
+
+    run = add("run", _run, "Execute a chapter and print where the executed notebook is.")
+    run.add_argument("chapter")
+    run.add_argument(
+        "-p", "--parameter", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
+        help="set a parameter; may be repeated",
+    )  # fmt: skip
+    _profile(run)
+    run.add_argument("--output", type=Path, metavar="FILE", help="where to write the executed notebook")
+    run.add_argument("--cell-timeout", type=int, default=CELL_TIMEOUT, metavar="SECONDS")
+
+    evidence = add("evidence", _evidence, "List the evidence in the executed notebooks.")
+    evidence.add_argument("chapter", nargs="?")
+    _profile(evidence)
+    evidence.add_argument("--json", action="store_true", help="print one list of objects")
+
+    cite = add("cite", _cite, "Print a reference to a chapter, or to the book.")
+    cite.add_argument("what", metavar="CHAPTER|book")
+    cite.add_argument("--format", default="bibtex", help=", ".join(citation.FORMATS))
+
+    accept = add("accept", _accept, "Copy the published runs' evidence to results/, to be reviewed as a diff.")
+    accept.add_argument("chapters", nargs="*", metavar="CHAPTER")
+
+    build = add("site", _site, "Build the HTML book from the runs of a profile.")
+    _profile(build)
+    build.add_argument("--output", type=Path, metavar="FOLDER", help="the site's folder; _build/html if not given")
+    return parser
+
+
+def _profile(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--profile", default="published", help=f"{', '.join(PROFILES)}; published if not given")
+
+
+def _chapters(project: Project, options: argparse.Namespace) -> None:
+    rows = []
+    for chapter in project.chapters():
+        path = project.run_path(chapter, "published")
+        minutes = None
+        if path.is_file():
+            run = gather.executed(project, chapter, "published")
+            minutes = round(run.metadata["papermill"]["duration"] / 60, 2)
+        rows.append(
+            {
+                "chapter": chapter,
+                "title": title(project.source(chapter)),
+                "minutes": minutes,
+                "fresh": is_fresh(project, chapter, "published"),
+            }
+        )
+    _show(rows, options.json, ["chapter", "title", "minutes", "fresh"])
+
+
+def _parameters(project: Project, options: argparse.Namespace) -> None:
+    rows = [asdict(one) for one in declared(project.source(options.chapter), options.chapter)]
+    columns = ["name", "type", "default", "allowed", "help"]
+    _show([{key: row[key] for key in columns} for row in rows], options.json, columns)
+
+
+def _run(project: Project, options: argparse.Namespace) -> None:
+    if options.cell_timeout < 1:
+        raise RequestError(f"--cell-timeout cannot be {options.cell_timeout}; allowed: 1 or more seconds")
+    requested: dict[str, str] = {}
+    for name, value in options.parameter:
+        if name in requested:
+            raise RequestError(f"parameter {name!r} is given twice; allowed: once")
+        requested[name] = value
+    print(
+        run_chapter(project, options.chapter, requested, options.profile, options.output, options.cell_timeout)
+    )
+
+
+def _evidence(project: Project, options: argparse.Namespace) -> None:
+    if options.chapter:
+        project.require_chapter(options.chapter)
+    project.profile_values(options.chapter or "", options.profile)  # refuses an unknown profile
+    chapters = [options.chapter] if options.chapter else project.chapters()
+    records = gather.gather(project, options.profile, chapters)
+    rows = [asdict(record) | {"profile": options.profile} for record in records]
+    _show(rows, options.json, ["claim", "chapter", "quantity", "predicted", "measured", "low", "high", "holds"])
+
+
+def _cite(project: Project, options: argparse.Namespace) -> None:
+    print(citation.cite(project, options.what, options.format))
+
+
+def _accept(project: Project, options: argparse.Namespace) -> None:
+    for chapter in options.chapters:
+        project.require_chapter(chapter)
+    for path in gather.accept(project, options.chapters or project.chapters()):
+        print(path)
+
+
+def _site(project: Project, options: argparse.Namespace) -> None:
+    project.profile_values("", options.profile)
+    print(site.build_site(project, options.profile, options.output or project.build / "html"))
+
+
+def _show(rows: list[dict[str, Any]], as_json: bool, columns: list[str]) -> None:
+    if as_json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
+    widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
+    for line in table:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return number(value)
+    return "-" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

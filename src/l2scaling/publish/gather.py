@@ -1,0 +1,133 @@
+"""The evidence of all chapters: read from executed notebooks, compared with what is published."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from l2scaling.evidence import MIME, Record
+from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
+
+RELATIVE_TOLERANCE = 1e-6
+INTERVAL_TOLERANCE = 0.25
+"""A measured value may move by this share of its published interval before it needs review."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim on trial, as book/claims.yml states it.
+
+    ``ruling`` is the ruling predicted; ``chapters`` are those whose records decide; ``because``
+    is the reason, written once there are records.
+    """
+
+    id: str
+    thread: str
+    who: str
+    claim: str
+    ruling: str
+    chapters: tuple[str, ...]
+    because: str = ""
+
+
+def claims(project: Project) -> list[Claim]:
+    """Return the claims on trial, in order."""
+    entries = yaml.safe_load((project.root / "book" / "claims.yml").read_text())
+    return [Claim(**(entry | {"chapters": tuple(entry["chapters"])})) for entry in entries]
+
+
+def executed(project: Project, chapter: str, profile: str) -> nbformat.NotebookNode:
+    """Return the executed notebook of a chapter, or raise ``RequestError`` if there is none."""
+    path = project.run_path(chapter, profile)
+    if not path.is_file():
+        raise RequestError(
+            f"chapter {chapter!r} has no run in profile {profile!r}; "
+            f"make one with: l2scaling run {chapter} --profile {profile}"
+        )
+    return read_notebook(path, f"run of chapter {chapter!r} in profile {profile!r}")
+
+
+def records_of(notebook: nbformat.NotebookNode) -> list[Record]:
+    """Return the records that an executed notebook carries."""
+    return [
+        Record(**entry)
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        for entry in output.get("data", {}).get(MIME, [])
+    ]
+
+
+def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Record]:
+    """Return the records of the named chapters' runs in a profile."""
+    return [record for chapter in chapters for record in records_of(executed(project, chapter, profile))]
+
+
+def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
+    """Make the published runs' records the reviewed ones; return the files written."""
+    written = []
+    for chapter in chapters:
+        records = records_of(executed(project, chapter, "published"))
+        path = _published_path(project, chapter)
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps([asdict(record) for record in records], indent=1, ensure_ascii=False) + "\n")
+        written.append(path)
+    return written
+
+
+def check(project: Project, profile: str, chapters: Sequence[str], records: Sequence[Record]) -> None:
+    """Raise ``RunError`` if the evidence may not be published.
+
+    That is so when an exact identity fails, when a chapter owes a claim a record and has
+    none, or when a published run differs from ``results/`` in a way nobody has reviewed.
+    A prediction that is not met is no error: it is a finding.
+    """
+    faults = [
+        f"exact identity fails: {record.quantity} ({record.chapter}): {record.measured!r}"
+        for record in records
+        if record.kind == "exact" and not record.holds
+    ]
+    given = {(record.claim, record.chapter) for record in records}
+    faults += [
+        f"claim {claim.id} has no record from {chapter}"
+        for claim in claims(project)
+        for chapter in claim.chapters
+        if chapter in chapters and (claim.id, chapter) not in given
+    ]
+    if profile == "published":
+        for chapter in chapters:
+            faults += _differences(project, chapter, [one for one in records if one.chapter == chapter])
+    if faults:
+        raise RunError("evidence not fit to publish: " + "; ".join(faults))
+
+
+def _published_path(project: Project, chapter: str) -> Path:
+    return project.results / f"{chapter}.json"
+
+
+def _differences(project: Project, chapter: str, records: Sequence[Record]) -> list[str]:
+    path = _published_path(project, chapter)
+    advice = f"review it, then: l2scaling accept {chapter}"
+    if not path.is_file():
+        return [f"{chapter} has no reviewed evidence in results/; {advice}"]
+    before = {entry["quantity"]: entry for entry in json.loads(path.read_text())}
+    now = {record.quantity: asdict(record) for record in records}
+    changed = [name for name in before.keys() | now.keys() if not _same(before.get(name), now.get(name))]
+    return [f"{chapter}: {name!r} differs from results/; {advice}" for name in sorted(changed)]
+
+
+def _same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
+    if before is None or now is None:
+        return False
+    numbers = ("measured", "low", "high")
+    width = INTERVAL_TOLERANCE * (before["high"] - before["low"])
+    return before.keys() == now.keys() and all(
+        abs(before[key] - now[key]) <= max(width, RELATIVE_TOLERANCE * abs(before[key]))
+        if key in numbers
+        else before[key] == now[key]
+        for key in before
+    )

@@ -1,0 +1,191 @@
+"""The strict run: papermill, with every request checked first and every result checked after."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from l2scaling.publish.parameters import declared, resolve
+from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
+from l2scaling.publish.provenance import source_hash, versions
+
+CELL_TIMEOUT = 900
+"""Seconds a cell may take before the run is given up."""
+
+_SOCKET_PATH_LIMIT = 60  # a socket's whole path may have 107 bytes; the kernel appends to ours
+
+
+def run_chapter(
+    project: Project,
+    chapter: str,
+    requested: dict[str, str],
+    profile: str = "published",
+    output: Path | None = None,
+    cell_timeout: int = CELL_TIMEOUT,
+) -> Path:
+    """Execute a chapter and return the path of the executed notebook.
+
+    Everything that can be wrong with the request is found before a kernel starts
+    (``RequestError``). The result replaces the file at ``output`` only when every code cell
+    has run without error; otherwise ``RunError`` names chapter, cell and cause, and the
+    partial notebook is kept beside it as ``NAME.failed.ipynb``.
+    """
+    source = project.source(chapter)
+    parameters = declared(source, chapter)
+    overrides = project.profile_values(chapter, profile)
+    values = resolve(parameters, overrides, requested)
+    target = _target(project, chapter, profile, requested, output)
+    failed = target.with_suffix(".failed.ipynb")
+    record = {
+        "chapter": chapter,
+        "profile": profile if not requested else "custom",
+        "overrides": values,
+        "parameters": {parameter.name: values.get(parameter.name, parameter.default) for parameter in parameters},
+        "source": source_hash(project, source),
+        "versions": versions(),
+    }
+    with _workspace() as (folder, config):
+        working = folder / "executed.ipynb"
+        cause = None
+        try:
+            papermill.execute_notebook(
+                source,
+                str(working),
+                parameters=values,
+                kernel_name="python3",
+                progress_bar={"desc": chapter, "disable": None},
+                cwd=str(folder),
+                execution_timeout=cell_timeout,
+                config=config,
+            )
+        except Exception as error:  # whatever stops papermill is a failed run, reported as one
+            cause = _cause(error, cell_timeout)
+        if not working.is_file():
+            raise RunError(f"chapter {chapter!r} failed before its first cell: {cause}")
+        executed = _scrub(read_notebook(working, "the executed notebook"), source, record)
+        # papermill calls a run that was cut short a success: look for ourselves.
+        unfinished = _unfinished(executed)
+        if cause or unfinished:
+            _write(executed, failed)
+            place = unfinished or "after its last cell"
+            raise RunError(f"chapter {chapter!r} failed {place}: {cause or 'it did not run'}; partial notebook: {failed}")
+        _write(executed, target)
+        failed.unlink(missing_ok=True)
+    return target
+
+
+def _target(
+    project: Project, chapter: str, profile: str, requested: dict[str, str], output: Path | None
+) -> Path:
+    if output is None:
+        name = chapter
+        if requested:
+            profile, name = "custom", f"{chapter}-{sha256(json.dumps(requested).encode()).hexdigest()[:8]}"
+        output = project.run_path(name, profile)
+        try:
+            output.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RequestError(f"output {str(output)!r} cannot be written ({error.strerror})") from error
+    output = Path(output)
+    if output.suffix != ".ipynb":
+        raise RequestError(f"output {str(output)!r} has the wrong ending; allowed: a file name ending in .ipynb")
+    if output.resolve().parent == project.notebooks.resolve():
+        raise RequestError(f"output {str(output)!r} lies among the sources; allowed: any other folder")
+    if output.is_dir():
+        raise RequestError(f"output {str(output)!r} is a folder; allowed: a file name ending in .ipynb")
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise RequestError(
+            f"output {str(output)!r} cannot be written ({error.strerror}); allowed: a file in a folder you may write to"
+        ) from error
+    return output
+
+
+@contextlib.contextmanager
+def _workspace() -> Iterator[tuple[Path, Config]]:
+    """Give the run a folder of its own for sockets, connection file and working directory.
+
+    Sockets in a private folder cannot be shared by parallel runs, as TCP ports can; a private
+    IPYTHONDIR keeps a user's start-up files out of the results.
+    """
+    base = tempfile.gettempdir()
+    base = base if len(base) < _SOCKET_PATH_LIMIT else "/tmp"
+    saved = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="l2scaling-", dir=base, ignore_cleanup_errors=True) as name:
+        os.environ |= {
+            "IPYTHONDIR": f"{name}/ipython",
+            "JUPYTER_RUNTIME_DIR": f"{name}/runtime",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+        config = Config()
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.ip = f"{name}/kernel"
+        try:
+            yield Path(name), config
+        finally:
+            os.environ.clear()
+            os.environ |= saved
+
+
+def _cause(error: Exception, cell_timeout: int) -> str:
+    if isinstance(error, PapermillExecutionError):
+        return f"{error.ename}: {' '.join(str(error.evalue).split())}"
+    if isinstance(error, CellTimeoutError):
+        return f"the cell ran longer than {cell_timeout} s"
+    if isinstance(error, DeadKernelError):
+        return "the kernel died"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _unfinished(notebook: nbformat.NotebookNode) -> str:
+    """Name the first code cell that did not run to its end, or return an empty string."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for number, cell in enumerate(code, 1):
+        failed = any(output.output_type == "error" for output in cell.outputs)
+        if failed or cell.execution_count != number:
+            first_line = cell.source.strip().splitlines()[0]
+            return f"in code cell {number} of {len(code)} ({first_line!r})"
+    return ""
+
+
+def _scrub(
+    executed: nbformat.NotebookNode, source: nbformat.NotebookNode, record: dict[str, Any]
+) -> nbformat.NotebookNode:
+    """Take out what differs between machines and runs, times aside, and add the run's record."""
+    kept = ("start_time", "end_time", "duration", "version")
+    summary = executed.metadata.get("papermill", {})
+    executed.metadata["papermill"] = {key: summary[key] for key in kept if key in summary}
+    executed.metadata["l2scaling"] = record
+    executed.metadata["language_info"] = source.metadata.get("language_info", {"name": "python"})
+    for cell in executed.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell["id"] = "injected-parameters"
+    return executed
+
+
+def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Put a notebook in place in one step, so that no reader ever sees half of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False) as file:
+        try:
+            nbformat.write(notebook, file)
+            file.flush()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+

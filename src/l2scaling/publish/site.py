@@ -1,0 +1,137 @@
+"""From executed notebooks to HTML: lay out the sources, build them, put the site in place."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from l2scaling.evidence import MIME
+from l2scaling.publish import citation, gather, ledger
+from l2scaling.publish.parameters import declared
+from l2scaling.publish.project import Project, RunError, title
+
+
+def build_site(project: Project, profile: str, destination: Path) -> Path:
+    """Build the book from a profile's runs and replace ``destination`` with it.
+
+    Returns the path of index.html. Evidence that may not be published, or any warning of
+    Jupyter Book, raises ``RunError`` and leaves ``destination`` as it was.
+    """
+    major = version("jupyter-book").split(".")[0]
+    if major != "1":
+        raise RunError(f"Jupyter Book {version('jupyter-book')} is installed; allowed: 1.x ('make book' installs it)")
+    work = project.build / "work" / profile
+    shutil.rmtree(work, ignore_errors=True)
+    assemble(project, profile, work / "source")
+    log = project.build / f"site-{profile}.log"
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "source", "--path-output", "output"]
+    with log.open("w") as file:
+        done = subprocess.run(
+            [*command, "-W", "-n", "--keep-going"], cwd=work, stdout=file, stderr=subprocess.STDOUT
+        )
+    if done.returncode:
+        raise RunError(f"Jupyter Book failed: {_first_complaint(log)}; whole log: {log}")
+    _replace(work / "output" / "_build" / "html", destination)
+    return destination / "index.html"
+
+
+def assemble(project: Project, profile: str, source: Path) -> None:
+    """Lay the book's words and the executed notebooks over the same relative paths in ``source``.
+
+    Evidence is checked first; tables that the book makes of it are written beside the pages
+    that include them, in ``book/_generated``.
+    """
+    chapters = project.chapters()
+    runs = {chapter: gather.executed(project, chapter, profile) for chapter in chapters}
+    titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
+    records = [record for notebook in runs.values() for record in gather.records_of(notebook)]
+    gather.check(project, profile, chapters, records)
+
+    shutil.copytree(project.root / "book", source / "book")
+    shutil.copy(project.root / "_toc.yml", source)
+    _write_config(project, source / "_config.yml")
+    (source / "notebooks").mkdir()
+    for chapter, notebook in runs.items():
+        nbformat.write(_dressed(project, chapter, notebook), source / "notebooks" / f"{chapter}.ipynb")
+
+    claims = gather.claims(project)
+    generated = source / "book" / "_generated"
+    generated.mkdir()
+    for name, text in {
+        "verdicts": ledger.verdicts_page(claims, records, titles),
+        "verdict-counts": ledger.verdict_counts(claims, records, chapters),
+        "runs": ledger.runs_page(list(runs.values()), titles),
+        "cite-book": _quoted(citation.cite(project, "book", "bibtex")),
+        "cite-chapters": "\n\n".join(_quoted(citation.cite(project, name, "bibtex")) for name in chapters),
+    }.items():
+        (generated / f"{name}.md").write_text(text)
+
+
+def _quoted(text: str) -> str:
+    return f"```bibtex\n{text}\n```"
+
+
+def _dressed(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Fill the run card and give each figure the alternative text that its code computed."""
+    seconds = notebook.metadata["papermill"]["duration"]
+    card = ledger.run_card(
+        declared(project.source(chapter), chapter), notebook.metadata["l2scaling"], seconds
+    )
+    for cell in notebook.cells:
+        if "run-card" in cell.metadata.get("tags", []):
+            cell.source += "\n\n" + card
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(MIME, None)  # data for gather, not for a reader
+            alt = output.get("metadata", {}).get("alt")
+            if alt:
+                cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt
+    return notebook
+
+
+def repository(project: Project) -> str | None:
+    """Return the web address of the repository, if a setting or the git remote gives one.
+
+    The environment variable ``L2SCALING_REPOSITORY`` comes first.
+    """
+    address = os.environ.get("L2SCALING_REPOSITORY", "")
+    if not address:
+        command = ["git", "-C", str(project.root), "remote", "get-url", "origin"]
+        try:
+            address = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        except FileNotFoundError:
+            return None
+    address = re.sub(r"^git@([^:/]+):", r"https://\1/", address).removesuffix(".git").rstrip("/")
+    return address if re.fullmatch(r"https?://[^/\s@]+/\S+", address) else None
+
+
+def _write_config(project: Project, path: Path) -> None:
+    config: dict[str, Any] = yaml.safe_load((project.root / "_config.yml").read_text())
+    address = repository(project)
+    if address:
+        config["repository"] = {"url": address, "branch": "main"}
+        config["html"] |= {"use_repository_button": True, "use_edit_page_button": True, "use_issues_button": True}
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def _first_complaint(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    marked = [line for line in lines if re.search(r"WARNING|ERROR|Error:", line)]
+    return re.sub(r"\x1b\[[0-9;]*m", "", (marked or lines or ["no output"])[0]).strip()
+
+
+def _replace(new: Path, place: Path) -> None:
+    """Put a finished folder in place; only the instant between two renames shows none."""
+    old = place.with_name(f"{place.name}.old")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(old, ignore_errors=True)
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
