@@ -1,0 +1,67 @@
+# make help lists what there is. Everything runs in .venv, which is made on first use.
+PYTHON  ?= python3
+PROFILE ?= published
+SITE    ?= _build/html
+SHELL   := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.SILENT:
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONNOUSERSITE := 1
+unexport PYTHONPATH PYTHONHOME
+
+.PHONY: help book test bench check accept lock environment clean
+
+help: ## this list
+	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
+	echo "PROFILE=quick|published|full chooses the chapters' parameters (now $(PROFILE))"
+
+# The lock belongs to the process group: whatever way a build dies, its lock dies with it, and a
+# run that outlives its build is waited for.
+book: environment ## run what is out of date, build _build/html/index.html
+	mkdir -p _build
+	exec 9>_build/lock
+	flock --nonblock 9 || { echo "another build is at work here; waiting for it"; flock 9; }
+	SECONDS=0
+	snakemake --cores all --nolock --rerun-incomplete --quiet host reason \
+	  --config profile='$(PROFILE)' site='$(SITE)'
+	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
+
+test: environment ## unit tests, every chapter in the quick profile, the built pages
+	python -m pytest
+
+bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
+	python benchmarks/run.py
+
+check: environment ## style and types
+	ruff check . && ruff format --check . && mypy
+
+accept: environment ## copy the published runs' evidence to results/, to be reviewed as a diff
+	l2scaling accept
+
+lock: environment ## resolve the dependencies again; writes requirements.lock and environment.yml
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --all-extras \
+	  --excludes requirements-torch.txt pyproject.toml requirements-torch-needs.in \
+	  --custom-compile-command "make lock" --output-file requirements.lock --upgrade
+	python tests/test_environment.py > environment.yml
+
+clean: ## remove everything built, and the environment
+	rm -rf .venv _build .snakemake
+
+environment:
+	what() { echo '$(CURDIR)'; cat pyproject.toml requirements.lock requirements-torch.txt; }
+	if what | cmp --quiet - .venv/made-from; then exit 0; fi
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "make: PYTHON=$(PYTHON) is not Python 3.11 or newer; give one with make PYTHON=..." >&2; exit 2; }
+	"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "make: $(PYTHON) cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	SECONDS=0
+	echo "environment: installing into .venv, a few minutes the first time"
+	# no record means that an installation was interrupted: begin again
+	[ -e .venv/made-from ] || "$(PYTHON)" -m venv --clear .venv
+	rm -f .venv/made-from
+	python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes -r requirements.lock
+	python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements-torch.txt
+	python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	what > .venv/made-from
+	echo "environment: done in $${SECONDS} s"

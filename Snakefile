@@ -1,0 +1,56 @@
+"""What depends on what. Called by make, which also sees to it that one build runs at a time."""
+
+from pathlib import Path
+
+from l2scaling.publish.project import find_project
+
+PROFILE = config["profile"]
+SITE = config["site"]
+PROJECT = find_project()
+CHAPTERS = PROJECT.chapters()
+
+# A run depends on everything that can change a number: the notebook, the helper package, the
+# strict run itself and the locked dependencies. What only dresses the pages is left out.
+PACKAGE = sorted(str(path) for path in Path("src/l2scaling").glob("*.py"))
+MACHINERY = [f"src/l2scaling/publish/{name}.py" for name in ("parameters", "project", "run")]
+LOCKS = ["requirements.lock", "requirements-torch.txt"]
+PUBLISHER = sorted(str(path) for path in Path("src/l2scaling/publish").glob("*.py"))
+WORDS = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())
+
+# Snakemake deletes an output before it makes it anew, and a failed run must not cost the last
+# good one. So what it tracks are hard links; one that has lost its original is dropped here.
+for link in Path("_build/tracked").rglob("*.*"):
+    if link.is_file() and link.stat().st_nlink == 1:
+        link.unlink()
+
+
+rule site:
+    input:
+        runs=expand("_build/tracked/{profile}/{chapter}.ipynb", profile=PROFILE, chapter=CHAPTERS),
+        words=WORDS,
+        machinery=PACKAGE + PUBLISHER,
+        results=sorted(str(path) for path in Path("results").glob("*.json")),
+        config=["_config.yml", "_toc.yml", "CITATION.cff"],
+    output:
+        f"_build/tracked/{PROFILE}-site/{SITE}/index.html",
+    params:
+        site=SITE,
+    shell:
+        "l2scaling site --profile {PROFILE} --output {params.site:q} && ln -f {params.site:q}/index.html {output:q}"
+
+
+rule run:
+    input:
+        notebook="notebooks/{chapter}.ipynb",
+        package=PACKAGE,
+        machinery=MACHINERY,
+        locks=LOCKS,
+    params:
+        # not the file profiles.yml: a change for one chapter would rerun all
+        values=lambda wildcards: PROJECT.profile_values(wildcards.chapter, wildcards.profile),
+    output:
+        "_build/tracked/{profile}/{chapter}.ipynb",
+    threads: 1
+    shell:
+        "OMP_NUM_THREADS={threads} l2scaling run {wildcards.chapter} --profile {wildcards.profile}"
+        " && ln -f _build/runs/{wildcards.profile}/{wildcards.chapter}.ipynb {output:q}"
