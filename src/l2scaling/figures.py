@@ -22,6 +22,7 @@ _THEME = {
     "legend.frameon": False,
 }
 
+_WIDTH = 8.6  # inches; all figures are as wide as a page's text, so that their letters match
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
@@ -47,9 +48,9 @@ class Picture:
         return {"image/svg+xml": drawing.getvalue().decode(), "text/plain": self.alt}, {"alt": self.alt}
 
 
-def _axes(columns: int, height: float = 3.4, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
-    with seaborn.axes_style("whitegrid", _THEME), seaborn.plotting_context("notebook", font_scale=0.95):
-        figure = Figure(figsize=(3.2 * columns + 1.2, height), layout="constrained")
+def _axes(columns: int, height: float = 3.3, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
+    with seaborn.axes_style("whitegrid", _THEME), seaborn.plotting_context("notebook", font_scale=0.9):
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         axes = figure.subplots(1, columns, sharey=share_y, squeeze=False)
     return figure, list(axes[0])
 

@@ -1,7 +1,7 @@
 """What the book says of its own evidence: verdicts, run cards and the table of runs, as Markdown."""
 
+import math
 from collections.abc import Sequence
-from typing import Any
 
 import nbformat
 
@@ -83,8 +83,16 @@ def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters:
     )
 
 
-def run_card(parameters: Sequence[Parameter], run: dict[str, Any], seconds: float) -> str:
+def reading_time(notebook: nbformat.NotebookNode) -> str:
+    """Return how long a chapter takes to read, at 180 words a minute, and took to run."""
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    seconds = notebook.metadata["papermill"]["duration"]
+    return f"**Time:** about {math.ceil(words / 180)} minutes to read; this run took {math.ceil(seconds)} s."
+
+
+def run_card(parameters: Sequence[Parameter], notebook: nbformat.NotebookNode) -> str:
     """Return a chapter's parameters, their defaults and the values of this run, and its origin."""
+    run = notebook.metadata["l2scaling"]
     lines = ["| parameter | meaning | default | this run |", "| --- | --- | --- | --- |"]
     for one in parameters:
         value = run["parameters"][one.name]
@@ -93,7 +101,7 @@ def run_card(parameters: Sequence[Parameter], run: dict[str, Any], seconds: floa
     made = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     lines += [
         "",
-        f"Profile `{run['profile']}`, {seconds:.0f} s; {made}; sources SHA-256 `{run['source'][:16]}`.",
+        f"Profile `{run['profile']}`; {made}; sources SHA-256 `{run['source'][:16]}`.",
         f"Made by `l2scaling run {run['chapter']} --profile {run['profile']}`.",
     ]
     return "\n".join(lines)

@@ -79,14 +79,12 @@ def _quoted(text: str) -> str:
 
 
 def _dressed(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Fill the run card and give each figure the alternative text that its code computed."""
-    seconds = notebook.metadata["papermill"]["duration"]
-    card = ledger.run_card(
-        declared(project.source(chapter), chapter), notebook.metadata["l2scaling"], seconds
-    )
+    """Fill the tagged cells and give each figure the alternative text that its code computed."""
+    parameters = declared(project.source(chapter), chapter)
+    fillings = {"reading-time": ledger.reading_time(notebook), "run-card": ledger.run_card(parameters, notebook)}
     for cell in notebook.cells:
-        if "run-card" in cell.metadata.get("tags", []):
-            cell.source += "\n\n" + card
+        for tag in fillings.keys() & set(cell.metadata.get("tags", [])):
+            cell.source += "\n\n" + fillings[tag]
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)  # data for gather, not for a reader
             alt = output.get("metadata", {}).get("alt")
