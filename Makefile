@@ -10,6 +10,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH PYTHONHOME
 
+CONDA_DOOR := pyproject2conda yaml --pyproject-file pyproject.toml --extra book --name l2scaling \
+  --python-include 'python>=3.11' --channel conda-forge --channel bioconda --reqs '-e .' --overwrite force --custom-command 'make lock'
+
 .PHONY: help book test bench check accept lock environment clean
 
 help: ## this list
@@ -43,7 +46,7 @@ lock: environment ## resolve the dependencies again; writes requirements.lock an
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --all-extras \
 	  --excludes requirements-torch.txt pyproject.toml requirements-torch-needs.in \
 	  --custom-compile-command "make lock" --output-file requirements.lock --upgrade
-	python tests/test_environment.py > environment.yml
+	$(CONDA_DOOR) --output environment.yml
 
 clean: ## remove everything built, and the environment
 	rm -rf .venv _build .snakemake

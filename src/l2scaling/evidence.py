@@ -194,6 +194,7 @@ def report(**values: Any) -> None:
 
     for name, value in values.items():
         if isinstance(value, Exponent):
-            report(**{f"{name}_exponent": value.estimate, f"{name}_low": value.low, f"{name}_high": value.high})
+            parts = {"exponent": value.estimate, "low": value.low, "high": value.high}
+            report(**{f"{name}_{part}": number for part, number in parts.items()})
         else:
             glue(name, value.item() if hasattr(value, "item") else value, display=False)

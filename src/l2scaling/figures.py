@@ -11,7 +11,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-_THEME = {
+_THEME: dict[Any, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.hashsalt": "l2scaling",  # without it every run draws other ids
@@ -87,7 +87,7 @@ def power_laws(sizes: Sequence[int], series: Sequence[Series], alt: str) -> Pict
         line = 10 ** (centre + one.predicted_exponent * (log_size - log_size.mean()))
         axes.loglog(sizes, line, "--", color="0.25", label=f"predicted slope {one.predicted_exponent:g}")
         points = np.repeat(sizes, one.values.shape[1])
-        axes.loglog(points, one.values.ravel(), marker, color=color, mfc="none", ms=6, label="measured, each seed")
+        axes.loglog(points, one.values.ravel(), marker, color=color, mfc="none", ms=6, label="each seed")
         axes.set(xlabel="number of weights P", ylabel=one.label)
         axes.legend(loc="best", fontsize="small")
         spans.append(np.log10(one.values))
@@ -116,9 +116,7 @@ def tracked_weights(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray,
     return Picture(figure, alt)
 
 
-def exponent_triples(
-    rows: Sequence[str], predicted: np.ndarray, measured: np.ndarray, alt: str
-) -> Picture:
+def exponent_triples(rows: Sequence[str], predicted: np.ndarray, measured: np.ndarray, alt: str) -> Picture:
     """Draw predicted and measured exponents of value, mean pull and gradient norm, a row a penalty.
 
     ``predicted`` has shape ``(rows, 3)``, ``measured`` shape ``(rows, 3, 3)`` holding estimate,

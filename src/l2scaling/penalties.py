@@ -141,10 +141,10 @@ def find(name: str) -> Penalty:
 
     >>> find("l1").exponents.pull
     Fraction(0, 1)
-    >>> find("l3")
+    >>> find("l3")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    ValueError: penalty 'l3' is unknown; allowed: squared-l2, l1, elastic-net, group-lasso, l2-norm, mean-of-squares
+    ValueError: penalty 'l3' is unknown; allowed: squared-l2, l1, elastic-net, group-lasso, l2-norm, ...
 
     Used in: penalty-and-pull.
     """
@@ -167,8 +167,8 @@ def autograd_pull(penalty: Penalty, weights: np.ndarray, penalty_coefficient: fl
     Used in: penalty-and-pull.
     """
     tensor = torch.tensor(weights, requires_grad=True)
-    penalty.value(tensor, penalty_coefficient).backward()
-    return tensor.grad.numpy()
+    (gradient,) = torch.autograd.grad(penalty.value(tensor, penalty_coefficient), tensor)
+    return gradient.numpy()
 
 
 def hessian(penalty: Penalty, weights: np.ndarray, penalty_coefficient: float) -> np.ndarray:

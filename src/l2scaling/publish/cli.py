@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -81,17 +82,17 @@ def _parser() -> argparse.ArgumentParser:
     cite.add_argument("what", metavar="CHAPTER|book")
     cite.add_argument("--format", default="bibtex", help=", ".join(citation.FORMATS))
 
-    accept = add("accept", _accept, "Copy the published runs' evidence to results/, to be reviewed as a diff.")
+    accept = add("accept", _accept, "Copy the published runs' evidence to results/, for review as a diff.")
     accept.add_argument("chapters", nargs="*", metavar="CHAPTER")
 
     build = add("site", _site, "Build the HTML book from the runs of a profile.")
     _profile(build)
-    build.add_argument("--output", type=Path, metavar="FOLDER", help="the site's folder; _build/html if not given")
+    build.add_argument("--output", type=Path, metavar="FOLDER", help="_build/html if not given")
     return parser
 
 
 def _profile(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--profile", default="published", help=f"{', '.join(PROFILES)}; published if not given")
+    command.add_argument("--profile", default="published", help=f"one of {', '.join(PROFILES)}")
 
 
 def _chapters(project: Project, options: argparse.Namespace) -> None:
@@ -127,9 +128,12 @@ def _run(project: Project, options: argparse.Namespace) -> None:
         if name in requested:
             raise RequestError(f"parameter {name!r} is given twice; allowed: once")
         requested[name] = value
-    print(
-        run_chapter(project, options.chapter, requested, options.profile, options.output, options.cell_timeout)
+    started = time.monotonic()
+    path = run_chapter(
+        project, options.chapter, requested, options.profile, options.output, options.cell_timeout
     )
+    print(f"{options.chapter}: {time.monotonic() - started:.1f} s", file=sys.stderr)
+    print(path)
 
 
 def _evidence(project: Project, options: argparse.Namespace) -> None:
@@ -139,7 +143,8 @@ def _evidence(project: Project, options: argparse.Namespace) -> None:
     chapters = [options.chapter] if options.chapter else project.chapters()
     records = gather.gather(project, options.profile, chapters)
     rows = [asdict(record) | {"profile": options.profile} for record in records]
-    _show(rows, options.json, ["claim", "chapter", "quantity", "predicted", "measured", "low", "high", "holds"])
+    columns = ["claim", "chapter", "quantity", "predicted", "measured", "low", "high", "holds"]
+    _show(rows, options.json, columns)
 
 
 def _cite(project: Project, options: argparse.Namespace) -> None:
@@ -155,7 +160,10 @@ def _accept(project: Project, options: argparse.Namespace) -> None:
 
 def _site(project: Project, options: argparse.Namespace) -> None:
     project.profile_values("", options.profile)
-    print(site.build_site(project, options.profile, options.output or project.build / "html"))
+    started = time.monotonic()
+    index = site.build_site(project, options.profile, options.output or project.build / "html")
+    print(f"pages: {time.monotonic() - started:.1f} s", file=sys.stderr)
+    print(index)
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool, columns: list[str]) -> None:

@@ -74,7 +74,8 @@ def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
         records = records_of(executed(project, chapter, "published"))
         path = _published_path(project, chapter)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps([asdict(record) for record in records], indent=1, ensure_ascii=False) + "\n")
+        rows = [asdict(record) for record in records]
+        path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
         written.append(path)
     return written
 

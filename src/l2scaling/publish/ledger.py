@@ -53,7 +53,7 @@ def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: di
 
 def _section(claim: Claim, records: Sequence[Record], ruling: str, titles: dict[str, str]) -> str:
     name, address = THREADS[claim.thread]
-    done = [f"[{titles[chapter]}](../notebooks/{chapter}.ipynb)" for chapter in claim.chapters if chapter in titles]
+    done = [_link(chapter, titles) for chapter in claim.chapters if chapter in titles]
     awaited = [chapter for chapter in claim.chapters if chapter not in titles]
     lines = [
         f"(claim-{claim.id.lower()})=",
@@ -68,6 +68,10 @@ def _section(claim: Claim, records: Sequence[Record], ruling: str, titles: dict[
     if awaited:
         lines.append(f"Awaits: {', '.join(awaited)}.")
     return "\n\n".join(lines).replace(")=\n\n", ")=\n")
+
+
+def _link(chapter: str, titles: dict[str, str]) -> str:
+    return f"[{titles[chapter]}](../notebooks/{chapter}.ipynb)"
 
 
 def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters: Sequence[str]) -> str:
@@ -117,7 +121,7 @@ def runs_page(runs: Sequence[nbformat.NotebookNode], titles: dict[str, str]) -> 
         run, times = notebook.metadata["l2scaling"], notebook.metadata["papermill"]
         changed = ", ".join(f"`{name} = {value}`" for name, value in run["overrides"].items()) or "none"
         made = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        chapter = f"[{titles[run['chapter']]}](../notebooks/{run['chapter']}.ipynb)"
+        chapter = _link(run["chapter"], titles)
         started = times["start_time"][:16].replace("T", " ")
         lines.append(
             f"| {chapter} | {run['profile']} | {started} | {times['duration']:.1f} | {changed} | {made} |"

@@ -9,6 +9,7 @@ A declaration is one line of the cell tagged ``parameters``::
 """
 
 import ast
+import itertools
 import json
 import math
 import re
@@ -55,9 +56,10 @@ class Parameter:
         return value
 
     def _refusal(self, value: Any) -> RequestError:
-        shown = repr(value)
-        shown = shown if len(shown) <= 80 else shown[:77] + "..."
-        return RequestError(f"parameter {self.name!r} cannot be {shown}; allowed: {self.type}, {self.allowed}")
+        shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
+        return RequestError(
+            f"parameter {self.name!r} cannot be {shown}; allowed: {self.type}, {self.allowed}"
+        )
 
     def _has_type(self, value: Any) -> bool:
         if self.type.startswith("list"):
@@ -72,7 +74,7 @@ class Parameter:
             return value in re.split(r",\s*", match[1])
         if match := _VALUES.fullmatch(self.allowed):
             fewest, most, low, high = map(float, match.groups())
-            rising = all(a < b for a, b in zip(value, value[1:], strict=False))
+            rising = all(a < b for a, b in itertools.pairwise(value))
             return fewest <= len(value) <= most and rising and all(low <= one <= high for one in value)
         match = _RANGE.fullmatch(self.allowed)
         assert match, "declared() admits no other form"
@@ -130,14 +132,14 @@ def declared(notebook: nbformat.NotebookNode, chapter: str) -> list[Parameter]:
         raise RequestError(f"chapter {chapter!r} has {len(cells)} cells tagged 'parameters'; allowed: 1")
     try:
         statements = ast.parse(cells[0].source).body
-        literals = {node.target.id: ast.literal_eval(node.value) for node in statements}  # type: ignore[attr-defined]
+        literals = {node.target.id: ast.literal_eval(node.value) for node in statements}
     except (SyntaxError, ValueError, AttributeError) as error:
         raise RequestError(
-            f"chapter {chapter!r}: its parameters cell is broken; allowed: lines 'name: type = literal  # help'"
+            f"chapter {chapter!r}: broken parameters cell; allowed: lines 'name: type = literal  # help'"
         ) from error
     found = [_parameter(seen, literals, chapter) for seen in papermill.inspect_notebook(notebook).values()]
     if [parameter.name for parameter in found] != list(literals):
-        raise RequestError(f"chapter {chapter!r}: papermill sees other parameters than Python; one a line is allowed")
+        raise RequestError(f"chapter {chapter!r}: papermill cannot see all parameters; allowed: one a line")
     return found
 
 

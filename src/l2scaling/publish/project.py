@@ -1,6 +1,7 @@
 """Where the project's files are, which chapters it has, and what a request may get wrong."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -84,10 +85,13 @@ class Project:
 
 
 def find_project() -> Project:
-    """Return the checkout this package was installed from."""
-    root = Path(__file__).resolve().parents[3]
+    """Return the checkout named by L2SCALING_PROJECT, or else the one this package lies in."""
+    root = Path(os.environ.get("L2SCALING_PROJECT") or Path(__file__).parents[3]).resolve()
     if not (root / "_toc.yml").is_file():
-        raise RequestError(f"{root} holds no book; allowed: a checkout installed with 'make book' or pip install -e .")
+        raise RequestError(
+            f"{str(root)!r} holds no book; allowed: a checkout, installed with 'make book' "
+            "or named by L2SCALING_PROJECT"
+        )
     return Project(root)
 
 
@@ -98,7 +102,7 @@ def read_notebook(path: Path, what: str) -> nbformat.NotebookNode:
         nbformat.validate(notebook)
     except Exception as error:  # nbformat raises a dozen unrelated types
         cause = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        raise RequestError(f"{what} cannot be read ({cause}); allowed: a valid notebook of format 4") from error
+        raise RequestError(f"{what} cannot be read ({cause}); allowed: a notebook of format 4") from error
     return notebook
 
 

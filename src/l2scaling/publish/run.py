@@ -50,7 +50,7 @@ def run_chapter(
         "chapter": chapter,
         "profile": profile if not requested else "custom",
         "overrides": values,
-        "parameters": {parameter.name: values.get(parameter.name, parameter.default) for parameter in parameters},
+        "parameters": {one.name: values.get(one.name, one.default) for one in parameters},
         "source": source_hash(project, source),
         "versions": versions(),
     }
@@ -78,7 +78,9 @@ def run_chapter(
         if cause or unfinished:
             _write(executed, failed)
             place = unfinished or "after its last cell"
-            raise RunError(f"chapter {chapter!r} failed {place}: {cause or 'it did not run'}; partial notebook: {failed}")
+            raise RunError(
+                f"chapter {chapter!r} failed {place}: {cause or 'it did not run'}; partial notebook: {failed}"
+            )
         _write(executed, target)
         failed.unlink(missing_ok=True)
     return target
@@ -97,18 +99,16 @@ def _target(
         except OSError as error:
             raise RequestError(f"output {str(output)!r} cannot be written ({error.strerror})") from error
     output = Path(output)
-    if output.suffix != ".ipynb":
-        raise RequestError(f"output {str(output)!r} has the wrong ending; allowed: a file name ending in .ipynb")
+    if output.suffix != ".ipynb" or output.is_dir():
+        raise RequestError(f"output {str(output)!r} is no such file; allowed: a file name ending in .ipynb")
     if output.resolve().parent == project.notebooks.resolve():
         raise RequestError(f"output {str(output)!r} lies among the sources; allowed: any other folder")
-    if output.is_dir():
-        raise RequestError(f"output {str(output)!r} is a folder; allowed: a file name ending in .ipynb")
     try:
         with tempfile.TemporaryFile(dir=output.parent):
             pass
     except OSError as error:
         raise RequestError(
-            f"output {str(output)!r} cannot be written ({error.strerror}); allowed: a file in a folder you may write to"
+            f"output {str(output)!r} cannot be written ({error.strerror}); allowed: a folder you may write to"
         ) from error
     return output
 
@@ -180,12 +180,12 @@ def _scrub(
 def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Put a notebook in place in one step, so that no reader ever sees half of it."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False) as file:
+        written = Path(file.name)
         try:
             nbformat.write(notebook, file)
             file.flush()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
+            written.chmod(0o644)
+            written.replace(path)
         except BaseException:
-            os.unlink(file.name)
+            written.unlink()
             raise
-

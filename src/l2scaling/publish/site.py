@@ -26,16 +26,15 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
     """
     major = version("jupyter-book").split(".")[0]
     if major != "1":
-        raise RunError(f"Jupyter Book {version('jupyter-book')} is installed; allowed: 1.x ('make book' installs it)")
+        raise RunError(f"Jupyter Book {major}.x is installed; allowed: 1.x, which 'make book' installs")
     work = project.build / "work" / profile
     shutil.rmtree(work, ignore_errors=True)
     assemble(project, profile, work / "source")
     log = project.build / f"site-{profile}.log"
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", "source", "--path-output", "output"]
+    builder = str(Path(sys.executable).with_name("jupyter-book"))
+    command = [builder, "build", "source", "--path-output", "output", "-W", "-n", "--keep-going"]
     with log.open("w") as file:
-        done = subprocess.run(
-            [*command, "-W", "-n", "--keep-going"], cwd=work, stdout=file, stderr=subprocess.STDOUT
-        )
+        done = subprocess.run(command, cwd=work, stdout=file, stderr=subprocess.STDOUT)
     if done.returncode:
         raise RunError(f"Jupyter Book failed: {_first_complaint(log)}; whole log: {log}")
     _replace(work / "output" / "_build" / "html", destination)
@@ -81,7 +80,8 @@ def _quoted(text: str) -> str:
 def _dressed(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Fill the tagged cells and give each figure the alternative text that its code computed."""
     parameters = declared(project.source(chapter), chapter)
-    fillings = {"reading-time": ledger.reading_time(notebook), "run-card": ledger.run_card(parameters, notebook)}
+    card = ledger.run_card(parameters, notebook)
+    fillings = {"reading-time": ledger.reading_time(notebook), "run-card": card}
     for cell in notebook.cells:
         for tag in fillings.keys() & set(cell.metadata.get("tags", [])):
             cell.source += "\n\n" + fillings[tag]
@@ -114,7 +114,8 @@ def _write_config(project: Project, path: Path) -> None:
     address = repository(project)
     if address:
         config["repository"] = {"url": address, "branch": "main"}
-        config["html"] |= {"use_repository_button": True, "use_edit_page_button": True, "use_issues_button": True}
+        buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
+        config["html"] |= dict.fromkeys(buttons, True)
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
