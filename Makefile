@@ -19,15 +19,20 @@ help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 	echo "PROFILE=quick|published|full chooses the chapters' parameters (now $(PROFILE))"
 
-# The lock belongs to the process group: whatever way a build dies, its lock dies with it, and a
-# run that outlives its build is waited for.
+# The kernel frees the lock when its holders are dead, so no build can leave a stale one behind.
+# The steps speak for themselves; what Snakemake has to say besides goes to its own log.
 book: environment ## run what is out of date, build _build/html/index.html
+	case '$(PROFILE)' in quick|published|full) ;; *)
+	  echo "make: unknown PROFILE '$(PROFILE)'; allowed: quick, published, full" >&2; exit 2;; esac
 	mkdir -p _build
 	exec 9>_build/lock
 	flock --nonblock 9 || { echo "another build is at work here; waiting for it"; flock 9; }
 	SECONDS=0
-	snakemake --cores all --nolock --rerun-incomplete --quiet host reason \
-	  --config profile='$(PROFILE)' site='$(SITE)'
+	plan="snakemake --cores all --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
+	$$plan --quiet all || {
+	  # a step names its own failure; a plan that cannot be made is asked again for its reason
+	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' >&2 || true
+	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
 
 test: environment ## unit tests, every chapter in the quick profile, the built pages

@@ -15,6 +15,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared, resolve
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
 from l2scaling.publish.provenance import source_hash, versions
@@ -54,7 +55,7 @@ def run_chapter(
         "source": source_hash(project, source),
         "versions": versions(),
     }
-    with _workspace() as (folder, config):
+    with exclusive(project, target), _workspace() as (folder, config):
         working = folder / "executed.ipynb"
         cause = None
         try:

@@ -14,6 +14,7 @@ import yaml
 
 from l2scaling.evidence import MIME
 from l2scaling.publish import citation, gather, ledger
+from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import Project, RunError, title
 
@@ -28,17 +29,22 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
     if major != "1":
         raise RunError(f"Jupyter Book {major}.x is installed; allowed: 1.x, which 'make book' installs")
     work = project.build / "work" / profile
+    log = project.build / f"site-{profile}.log"
+    with exclusive(project, work), exclusive(project, destination):
+        _build(project, profile, work, log)
+        _replace(work / "output" / "_build" / "html", destination)
+    return destination / "index.html"
+
+
+def _build(project: Project, profile: str, work: Path, log: Path) -> None:
     shutil.rmtree(work, ignore_errors=True)
     assemble(project, profile, work / "source")
-    log = project.build / f"site-{profile}.log"
     builder = str(Path(sys.executable).with_name("jupyter-book"))
     command = [builder, "build", "source", "--path-output", "output", "-W", "-n", "--keep-going"]
     with log.open("w") as file:
         done = subprocess.run(command, cwd=work, stdout=file, stderr=subprocess.STDOUT)
     if done.returncode:
         raise RunError(f"Jupyter Book failed: {_first_complaint(log)}; whole log: {log}")
-    _replace(work / "output" / "_build" / "html", destination)
-    return destination / "index.html"
 
 
 def assemble(project: Project, profile: str, source: Path) -> None:
