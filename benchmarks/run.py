@@ -80,9 +80,13 @@ def streaming_rows() -> list[dict[str, object]]:
 
     progress("growth of the time with the number of weights")
     sizes = np.array([10**6, 10**7, 10**8, 10**9])
-    times = [statistics.median(seconds(lambda n=n: draw_and_sum(n)) for _ in range(ROUNDS)) for n in sizes[:-1]]
+    times = [
+        statistics.median(seconds(lambda n=n: draw_and_sum(n)) for _ in range(ROUNDS)) for n in sizes[:-1]
+    ]
     slope = np.polyfit(np.log(sizes), np.log([*times, largest]), 1)[0]
-    rows.append(row("streaming, from 1e+06 weights on: exponent of the time", slope, 1.0, "0.95 to 1.05", "none"))
+    rows.append(
+        row("streaming, from 1e+06 weights on: exponent of the time", slope, 1.0, "0.95 to 1.05", "none")
+    )
     return rows
 
 

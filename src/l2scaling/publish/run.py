@@ -3,11 +3,12 @@
 import contextlib
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import nbformat
 import papermill
@@ -59,29 +60,29 @@ def run_chapter(
         working = folder / "executed.ipynb"
         cause = None
         try:
-            papermill.execute_notebook(
-                source,
-                str(working),
-                parameters=values,
-                kernel_name="python3",
-                progress_bar={"desc": chapter, "disable": None},
-                cwd=str(folder),
-                execution_timeout=cell_timeout,
-                config=config,
-            )
+            with _kernel_messages_to(folder / "kernel.log") as terminal:
+                papermill.execute_notebook(
+                    source,
+                    str(working),
+                    parameters=values,
+                    kernel_name="python3",
+                    progress_bar={"desc": chapter, "disable": None, "file": terminal},
+                    cwd=str(folder),
+                    execution_timeout=cell_timeout,
+                    config=config,
+                )
         except Exception as error:  # whatever stops papermill is a failed run, reported as one
             cause = _cause(error, cell_timeout)
         if not working.is_file():
             raise RunError(f"chapter {chapter!r} failed before its first cell: {cause}")
-        executed = _scrub(read_notebook(working, "the executed notebook"), source, record)
+        executed = read_notebook(working, "the executed notebook")
+        place = _place(executed)
+        executed = _scrub(executed, source, record)
         # papermill calls a run that was cut short a success: look for ourselves.
-        unfinished = _unfinished(executed)
-        if cause or unfinished:
+        if cause or _incomplete(executed):
             _write(executed, failed)
-            place = unfinished or "after its last cell"
-            raise RunError(
-                f"chapter {chapter!r} failed {place}: {cause or 'it did not run'}; partial notebook: {failed}"
-            )
+            cause = cause or "it was not run to its end"
+            raise RunError(f"chapter {chapter!r} failed {place}: {cause}; partial notebook: {failed}")
         _write(executed, target)
         failed.unlink(missing_ok=True)
     return target
@@ -140,6 +141,23 @@ def _workspace() -> Iterator[tuple[Path, Config]]:
             os.environ |= saved
 
 
+@contextlib.contextmanager
+def _kernel_messages_to(log: Path) -> Iterator[TextIO]:
+    """Send what child processes write on standard error to a file; yield the real standard error.
+
+    A kernel that is interrupted or killed prints tracebacks of its own there, which would
+    drown the one line that names the cause.
+    """
+    sys.stderr.flush()
+    with log.open("w") as file, os.fdopen(os.dup(2), "w") as terminal:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal.fileno(), 2)
+
+
 def _cause(error: Exception, cell_timeout: int) -> str:
     if isinstance(error, PapermillExecutionError):
         return f"{error.ename}: {' '.join(str(error.evalue).split())}"
@@ -150,15 +168,24 @@ def _cause(error: Exception, cell_timeout: int) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _unfinished(notebook: nbformat.NotebookNode) -> str:
-    """Name the first code cell that did not run to its end, or return an empty string."""
+def _incomplete(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return the code cells that did not run to their end, in order."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    for number, cell in enumerate(code, 1):
-        failed = any(output.output_type == "error" for output in cell.outputs)
-        if failed or cell.execution_count != number:
-            first_line = cell.source.strip().splitlines()[0]
-            return f"in code cell {number} of {len(code)} ({first_line!r})"
-    return ""
+    return [
+        cell
+        for number, cell in enumerate(code, 1)
+        if cell.execution_count != number or any(output.output_type == "error" for output in cell.outputs)
+    ]
+
+
+def _place(notebook: nbformat.NotebookNode) -> str:
+    """Say where a failed run stopped: at the last code cell that papermill began."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    begun = [cell for cell in code if cell.metadata.get("papermill", {}).get("start_time")]
+    if not begun or not any(cell.execution_count for cell in code):
+        return "before its first cell"
+    first_line = begun[-1].source.strip().splitlines()[0]
+    return f"in code cell {code.index(begun[-1]) + 1} of {len(code)} ({first_line!r})"
 
 
 def _scrub(

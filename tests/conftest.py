@@ -1,0 +1,104 @@
+"""What the tests share: the real checkout, its quick book, and small projects to break."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+Command = Callable[..., subprocess.CompletedProcess]
+
+
+def environment(project: Path = ROOT) -> dict[str, str]:
+    return os.environ | {"L2SCALING_PROJECT": str(project), "PATH": f"{BIN}:{os.environ['PATH']}"}
+
+
+def l2scaling(*words: object, project: Path = ROOT, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    """Call the real command line."""
+    command = [str(BIN / "l2scaling"), *map(str, words)]
+    return subprocess.run(command, cwd=cwd, env=environment(project), capture_output=True, text=True)
+
+
+def snakemake(project: Path, profile: str = "quick") -> list[str]:
+    """The plan of make book, for a project that lies elsewhere."""
+    options = ["--cores", "2", "--nolock", "--rerun-incomplete", "--quiet", "all"]
+    return [str(BIN / "snakemake"), *options, "--config", f"profile={profile}", "site=_build/html"]
+
+
+def complaint(done: subprocess.CompletedProcess, status: int) -> str:
+    """Return the one line on standard error of a call that must have failed with ``status``."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("l2scaling")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+@pytest.fixture(scope="session")
+def quick_site() -> Path:
+    """Build the real book in the quick profile, beside the published one."""
+    site = "_build/check/html"
+    command = ["make", "--no-print-directory", "book", "PROFILE=quick", f"SITE={site}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return ROOT / site
+
+
+SAMPLE = """
+seed: int = 3  # master seed; 0 to 10
+mode: str = "good"  # what to do; one of good, raise, sleep, die
+share: float = 0.5  # a share [none]; 0 to 1
+sizes: list[int] = [1, 2]  # sizes; 1 to 3 increasing values from 1 to 9
+"""
+
+
+def sample_notebook(parameters: str = SAMPLE) -> nbformat.NotebookNode:
+    cells = [
+        nbformat.v4.new_markdown_cell("# A sample"),
+        nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("import os, time, random\nprint(os.getcwd() != '', seed, share, sizes)"),
+        nbformat.v4.new_code_cell(
+            "if mode == 'raise': 1 / 0\n"
+            "if mode == 'sleep': time.sleep(60)\n"
+            "if mode == 'die': os.kill(os.getpid(), 9)"
+        ),
+        nbformat.v4.new_code_cell("random.seed(seed)\nrandom.random()"),
+    ]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A project of one small chapter that can be told to fail."""
+    root = tmp_path / "project"
+    (root / "notebooks").mkdir(parents=True)
+    (root / "src" / "l2scaling").mkdir(parents=True)
+    (root / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n- file: notebooks/sample\n")
+    (root / "notebooks" / "profiles.yml").write_text("sample:\n  quick:\n    share: 0.25\n")
+    nbformat.write(sample_notebook(), root / "notebooks" / "sample.ipynb")
+    return root
+
+
+@pytest.fixture
+def copy_of_book(tmp_path: Path) -> Path:
+    """A copy of the checkout's sources, to be changed and killed at will."""
+    root = tmp_path / "book-copy"
+    root.mkdir()
+    names = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, names):
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    return root

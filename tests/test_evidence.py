@@ -1,0 +1,94 @@
+"""Evidence: each kind of prediction can be met and missed; nothing slips through."""
+
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from l2scaling.evidence import MIME, Evidence, Prediction, records_table
+from l2scaling.figures import Series, power_laws
+from l2scaling.publish.gather import Claim, _same
+from l2scaling.publish.ledger import verdict
+
+
+def prediction(kind="equals", predicted=1.0, margin=0.1, claim="A3", quantity="a slope"):
+    return Prediction(claim, quantity, kind, predicted, margin, chapter="x")
+
+
+@pytest.mark.parametrize(
+    ("kind", "margin", "met", "missed"),
+    [
+        ("equals", 0.1, (1.05, 0.5, 1.5), (1.2, 1.0, 1.3)),
+        ("equivalent", 0.1, (1.0, 0.91, 1.09), (1.0, 0.8, 1.05)),
+        ("at-most", 0.1, (0.5, 0.4, 1.1), (1.0, 0.9, 1.2)),
+        ("at-least", 0.1, (2.0, 0.9, 3.0), (1.5, 0.8, 3.0)),
+        ("exact", 0.0, (1.0, 1.0, 1.0), (1.0 + 1e-15, 1.0 + 1e-15, 1.0 + 1e-15)),
+    ],
+)
+def test_each_kind_is_met_and_missed(kind, margin, met, missed):
+    law = prediction(kind, margin=margin)
+    assert law.judge(*met, 5).holds
+    assert not law.judge(*missed, 5).holds
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("kind", ["equals", "equivalent", "at-most", "at-least"])
+def test_what_is_not_finite_is_never_met(kind, bad):
+    assert not prediction(kind).judge_point(bad, 5).holds
+
+
+@pytest.mark.parametrize("wrong", [{"kind": "equal"}, {"margin": -0.1}, {"kind": "exact", "margin": 0.1}])
+def test_a_prediction_without_sense_is_refused(wrong):
+    with pytest.raises(ValueError, match="allowed"):
+        prediction(**wrong)
+
+
+def test_a_quantity_has_one_record():
+    with pytest.raises(ValueError, match="several records"):
+        Evidence([prediction().judge_point(1.0, 1)] * 2)
+
+
+def test_evidence_carries_the_records_and_shows_what_was_missed():
+    record = prediction().judge(1.3, 1.2, 1.4, 7)
+    bundle = Evidence([record])._repr_mimebundle_()
+    assert bundle[MIME] == [asdict(record)]
+    assert (
+        "| A3 | a slope | equals | 1 ± 0.1 | 1.3 | 1.2 … 1.4 | 7 | **not met** |" in bundle["text/markdown"]
+    )
+    assert "A3" not in records_table([record], claims=False)
+
+
+def test_the_rule_of_verdicts():
+    claim = Claim("A3", "T1", "the asker", "text", "conditional", ("one", "two"))
+    met, missed = prediction().judge_point(1.0, 1), prediction().judge_point(2.0, 1)
+    assert verdict(claim, [], ["one", "two"]) == "not yet tried"
+    assert verdict(claim, [met], ["one"]) == "conditional, so far"
+    assert verdict(claim, [met], ["one", "two"]) == "conditional"
+    assert verdict(claim, [met, missed], ["one", "two"]) == "open: 1 of 2 predictions not met"
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({}, True),
+        ({"measured": 1.0005}, True),  # a twentieth of the interval
+        ({"measured": 1.005}, False),
+        ({"holds": False}, False),
+        ({"margin": 0.2}, False),
+        ({"n": 11}, False),
+    ],
+)
+def test_a_difference_from_the_published_record_is_seen(change, same):
+    before = asdict(prediction().judge(1.0, 0.995, 1.005, 10))
+    assert _same(before, before | change) is same
+    assert not _same(before, None)
+    assert not _same(None, before)
+
+
+def test_a_picture_is_an_svg_that_comes_out_the_same_twice():
+    series = [Series("total (loss)", np.array([[1.0, 1.1], [10.0, 11.0]]), 1.0)]
+    first, second = (power_laws([10, 100], series, alt="It grows.")._repr_mimebundle_() for _ in range(2))
+    assert first == second
+    assert first[0]["image/svg+xml"].startswith("<?xml")
+    assert first[1] == {"alt": "It grows."}
