@@ -24,15 +24,27 @@ for link in Path("_build/tracked").rglob("*.*"):
         link.unlink()
 
 
+RUNS = [f"_build/tracked/{PROFILE}/{chapter}.ipynb" for chapter in CHAPTERS]
+INDEX = f"_build/tracked/{PROFILE}-site/{SITE}/index.html"
+
+
+# The runs are asked for by name. As mere inputs of the site, one that failed and has no output
+# would count as unneeded while an older site is there.
+rule all:
+    input:
+        RUNS,
+        INDEX,
+
+
 rule site:
     input:
-        runs=expand("_build/tracked/{profile}/{chapter}.ipynb", profile=PROFILE, chapter=CHAPTERS),
+        runs=RUNS,
         words=WORDS,
         machinery=PACKAGE + PUBLISHER,
         results=sorted(str(path) for path in Path("results").glob("*.json")),
         config=["_config.yml", "_toc.yml", "CITATION.cff"],
     output:
-        f"_build/tracked/{PROFILE}-site/{SITE}/index.html",
+        INDEX,
     params:
         site=SITE,
     shell:

@@ -87,8 +87,8 @@ def test_a_difference_from_the_published_record_is_seen(change, same):
 
 
 def test_a_picture_is_an_svg_that_comes_out_the_same_twice():
-    series = [Series("total (loss)", np.array([[1.0, 1.1], [10.0, 11.0]]), 1.0)]
-    first, second = (power_laws([10, 100], series, alt="It grows.")._repr_mimebundle_() for _ in range(2))
+    series = [Series("total (loss)", np.array([[1.0, 1.1], [10.0, 11.0]]), 1.0, 1.0)]
+    first, second = (power_laws([10, 100], series)._repr_mimebundle_() for _ in range(2))
     assert first == second
     assert first[0]["image/svg+xml"].startswith("<?xml")
-    assert first[1] == {"alt": "It grows."}
+    assert "total (loss): measured 1.000, predicted 1" in first[1]["alt"]

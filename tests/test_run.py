@@ -58,7 +58,10 @@ def test_a_wrong_request_is_one_line_and_changes_nothing(sample, case):
     ("name", "content"),
     [
         ("notebooks/sample.ipynb", "{"),
-        ("notebooks/sample.ipynb", '{"cells": [{"cell_type": "nonsense"}], "nbformat": 4, "nbformat_minor": 5}'),
+        (
+            "notebooks/sample.ipynb",
+            '{"cells": [{"cell_type": "nonsense"}], "nbformat": 4, "nbformat_minor": 5}',
+        ),
         ("notebooks/sample.ipynb", ""),
         ("notebooks/profiles.yml", "sample: [unclosed"),
         ("notebooks/profiles.yml", "sample:\n  published: 3\n"),
@@ -93,7 +96,13 @@ def test_a_declaration_outside_the_grammar_is_refused(parameters):
 
 def test_declared_parameters_are_listed(sample):
     rows = json.loads(l2scaling("parameters", "sample", "--json", project=sample).stdout)
-    assert rows[0] == {"name": "seed", "type": "int", "default": 3, "allowed": "0 to 10", "help": "master seed"}
+    assert rows[0] == {
+        "name": "seed",
+        "type": "int",
+        "default": 3,
+        "allowed": "0 to 10",
+        "help": "master seed",
+    }
     assert [row["name"] for row in rows] == [line.split(":")[0] for line in SAMPLE.strip().splitlines()]
 
 

@@ -57,7 +57,7 @@ def _axes(columns: int, height: float = 3.3, *, share_y: bool = False) -> tuple[
 
 @dataclass(frozen=True)
 class Series:
-    """A quantity measured at several sizes, with the exponent predicted for it.
+    """A quantity measured at several sizes, with its exponent, measured and predicted.
 
     ``values`` has shape ``(sizes, seeds)``.
 
@@ -66,10 +66,11 @@ class Series:
 
     label: str
     values: np.ndarray
+    exponent: float
     predicted_exponent: float
 
 
-def power_laws(sizes: Sequence[int], series: Sequence[Series], alt: str) -> Picture:
+def power_laws(sizes: Sequence[int], series: Sequence[Series]) -> Picture:
     """Draw one log–log panel a series: every seed, and the predicted slope through the mean.
 
     The dashed prediction has the predicted exponent and passes through the geometric
@@ -95,10 +96,13 @@ def power_laws(sizes: Sequence[int], series: Sequence[Series], alt: str) -> Pict
     for axes, span in zip(panels, spans, strict=True):
         middle = (span.max() + span.min()) / 2
         axes.set_ylim(10 ** (middle - half), 10 ** (middle + half))
-    return Picture(figure, alt)
+    slopes = "; ".join(
+        f"{one.label}: measured {one.exponent:.3f}, predicted {one.predicted_exponent:g}" for one in series
+    )
+    return Picture(figure, f"Log-log panels against the number of weights, with slopes. {slopes}.")
 
 
-def tracked_weights(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray, alt: str) -> Picture:
+def tracked_weights(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray) -> Picture:
     """Draw the total penalty and the pull on each tracked weight against network size.
 
     ``totals`` has shape ``(sizes,)``, ``pulls`` shape ``(sizes, tracked)``.
@@ -113,10 +117,15 @@ def tracked_weights(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray,
     right.semilogx(sizes, pulls[:, :1], "s", color=other, ms=5, label="first tracked weight")
     right.set(xlabel="number of weights P", ylabel="pull on a tracked weight\n(loss per weight unit)")
     right.legend(loc="upper right", fontsize="small")
-    return Picture(figure, alt)
+    moved = np.ptp(pulls, axis=0).max()
+    return Picture(
+        figure,
+        f"Left: the total penalty grows {totals[-1] / totals[0]:,.0f}-fold with the network. Right: "
+        f"{pulls.shape[1]} lines, one a tracked weight; the pull on any changes by at most {moved:g}.",
+    )
 
 
-def exponent_triples(rows: Sequence[str], predicted: np.ndarray, measured: np.ndarray, alt: str) -> Picture:
+def exponent_triples(rows: Sequence[str], predicted: np.ndarray, measured: np.ndarray) -> Picture:
     """Draw predicted and measured exponents of value, mean pull and gradient norm, a row a penalty.
 
     ``predicted`` has shape ``(rows, 3)``, ``measured`` shape ``(rows, 3, 3)`` holding estimate,
@@ -140,4 +149,9 @@ def exponent_triples(rows: Sequence[str], predicted: np.ndarray, measured: np.nd
     panels[0].invert_yaxis()
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=2, fontsize="small")
-    return Picture(figure, alt)
+    worst = np.abs(measured[:, :, 0] - predicted).max()
+    pulls = ", ".join(f"{row} {values[1, 0]:.2f}" for row, values in zip(rows, measured, strict=True))
+    return Picture(
+        figure,
+        f"Measured exponents lie within {worst:.3f} of the predicted diamonds. Of the mean pull: {pulls}.",
+    )

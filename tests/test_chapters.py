@@ -1,0 +1,151 @@
+"""Every chapter: its shape, its quick run, and for each claim a sabotage its check must notice."""
+
+import ast
+import re
+import statistics
+
+import nbformat
+import pytest
+from conftest import ROOT, l2scaling
+
+from l2scaling.publish.gather import claims, gather, records_of
+from l2scaling.publish.ledger import verdict
+from l2scaling.publish.parameters import declared
+from l2scaling.publish.project import Project
+
+PROJECT = Project(ROOT)
+CHAPTERS = PROJECT.chapters()
+
+# A claim's control: parameters that sabotage the mechanism itself. Under them the verdict must change.
+CONTROLS = {
+    ("penalty-and-pull", "A3"): {"penalty": "mean-of-squares"},
+    ("penalty-and-pull", "C1"): {"penalty": "mean-of-squares"},
+    ("penalty-and-pull", "E1"): {"penalty": "mean-of-squares"},
+    ("penalty-and-pull", "I1"): {"penalty": "l2-norm"},
+    ("penalty-and-pull", "I2"): {"penalty": "l2-norm"},
+}
+
+
+def cells(chapter: str, kind: str) -> list[nbformat.NotebookNode]:
+    return [cell for cell in PROJECT.source(chapter).cells if cell.cell_type == kind]
+
+
+def prose(text: str) -> str:
+    """Take out what may hold digits: code, mathematics, roles, directives' first lines, addresses."""
+    text = re.sub(r"(?ms)^```(bash|bibtex)\n.*?^```$", "", text)
+    text = re.sub(r"(?m)^(```|:::|:label:|\(eq-).*$|^\d+\. ", "", text)
+    text = re.sub(r"(?s)\$\$.*?\$\$(\s*\([\w-]+\))?", "", text)
+    text = re.sub(r"\{[\w:]+\}`[^`]*`|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|https?://\S+", "", text)
+    return re.sub(r"\bL[12]\b|\b[A-K]\d\b|\b95%", "", text)  # penalties, claims, the level of intervals
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_no_number_is_typed_in_prose(chapter):
+    for cell in cells(chapter, "markdown"):
+        assert not re.search(r"\d", prose(cell.source)), prose(cell.source)
+    for cell in cells(chapter, "code"):
+        caption = cell.metadata.get("mystnb", {}).get("figure", {}).get("caption", "")
+        assert not re.search(r"\d", prose(caption)), caption
+
+
+@pytest.mark.parametrize("page", ["index", "verdicts", "runs"])
+def test_no_number_is_typed_on_pages_that_state_results(page):
+    text = (ROOT / "book" / f"{page}.md").read_text()
+    assert not re.search(r"\d", prose(text)), prose(text)
+
+
+def test_a_typed_number_would_be_found():
+    assert re.search(r"\d", prose("The slope is 0.998."))
+    assert not re.search(r"\d", prose("The slope is {glue:text}`total_exponent:.3f` for $P = 10^2$, L2."))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_notebooks_are_stripped(chapter):
+    notebook = PROJECT.source(chapter)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    for cell in cells(chapter, "code"):
+        assert cell.execution_count is None
+        assert not cell.outputs
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_declared_parameter_is_read_and_seed_is_one(chapter):
+    parameters = declared(PROJECT.source(chapter), chapter)
+    code = [
+        cell.source for cell in cells(chapter, "code") if "parameters" not in cell.metadata.get("tags", [])
+    ]
+    read = {node.id for node in ast.walk(ast.parse("\n".join(code))) if isinstance(node, ast.Name)}
+    assert {parameter.name for parameter in parameters} <= read
+    assert ("seed", "int") in {(parameter.name, parameter.type) for parameter in parameters}
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_code_cells_are_short_and_predictions_come_first(chapter):
+    sources = [cell.source for cell in cells(chapter, "code")]
+    lengths = [len(source.splitlines()) for source in sources]
+    assert max(lengths) <= 12
+    assert statistics.median(lengths) <= 5
+    predicting = [n for n, source in enumerate(sources) if re.search(r"\blaw\(", source)]
+    computing = [n for n, source in enumerate(sources) if re.search(r"\bc = |np\.array|figures\.", source)]
+    assert predicting
+    assert max(predicting) < min(computing)
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_figure_has_a_name_a_caption_and_words_for_those_who_cannot_see_it(chapter, quick_site):
+    run = nbformat.read(PROJECT.run_path(chapter, "quick"), as_version=4)
+    pictures = [
+        (cell, output)
+        for cell in run.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "image/svg+xml" in output.get("data", {})
+    ]
+    assert 1 <= len(pictures) <= 5
+    for cell, output in pictures:
+        figure = cell.metadata["mystnb"]["figure"]
+        assert figure["name"].startswith("fig-")
+        assert len(figure["caption"]) > 40
+        assert len(output.metadata["alt"]) > 40
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_quick_run_is_silent_and_names_no_place(chapter, quick_site):
+    path = PROJECT.run_path(chapter, "quick")
+    run = nbformat.read(path, as_version=4)
+    streams = [o.text for cell in run.cells for o in cell.get("outputs", []) if o.output_type == "stream"]
+    assert streams == []
+    assert str(ROOT) not in path.read_text()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_quick_run_supports_the_predicted_rulings(chapter, quick_site):
+    records = [record for record in gather(PROJECT, "quick", [chapter]) if record.claim]
+    assert records
+    assert [record for record in records if not record.holds] == []
+
+
+@pytest.mark.parametrize(("chapter", "claim_id"), CONTROLS)
+def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, tmp_path):
+    output = tmp_path / "sabotaged.ipynb"
+    words = [word for name, value in CONTROLS[chapter, claim_id].items() for word in ("-p", name, value)]
+    done = l2scaling("run", chapter, "--profile", "quick", *words, "--output", output)
+    assert done.returncode == 0, done.stderr
+    records = [one for one in records_of(nbformat.read(output, as_version=4)) if one.claim == claim_id]
+    (claim,) = [one for one in claims(PROJECT) if one.id == claim_id]
+    assert verdict(claim, records, CHAPTERS).startswith("open:")
+
+
+def test_every_claim_with_evidence_has_a_control():
+    owed = {
+        (chapter, claim.id) for claim in claims(PROJECT) for chapter in claim.chapters if chapter in CHAPTERS
+    }
+    assert owed == set(CONTROLS)
+
+
+def test_the_claims_are_the_known_thirty_eight():
+    ids = [claim.id for claim in claims(PROJECT)]
+    counts = {"A": 8, "B": 2, "C": 6, "D": 3, "E": 1, "F": 1, "G": 3, "H": 4, "I": 4, "J": 4, "K": 2}
+    assert ids == [f"{letter}{n}" for letter, count in counts.items() for n in range(1, count + 1)]
+    assert {claim.ruling for claim in claims(PROJECT)} <= {"holds", "fails", "conditional", "open"}

@@ -1,0 +1,130 @@
+"""The files around the code: generated ones are current, references parse, nothing names a place."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import BIN, ROOT, complaint, l2scaling
+from pybtex.database import parse_string
+
+from l2scaling.publish.project import Project
+
+CHAPTERS = Project(ROOT).chapters()
+TRACKED = subprocess.run(
+    ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+).stdout.split("\0")[:-1]
+
+
+def test_environment_yml_is_what_pyproject_says(tmp_path):
+    (command,) = re.findall(r"^CONDA_DOOR := (.+?\\\n.+)$", (ROOT / "Makefile").read_text(), re.M)
+    line = f"{command} --output {tmp_path / 'environment.yml'}".replace("\\\n", " ")
+    subprocess.run(
+        ["bash", "-c", line], cwd=ROOT, check=True, env=os.environ | {"PATH": f"{BIN}:/usr/bin:/bin"}
+    )
+    assert (tmp_path / "environment.yml").read_text() == (ROOT / "environment.yml").read_text()
+
+
+def test_the_lock_pins_every_direct_dependency_but_torch():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [project["dependencies"], *project["optional-dependencies"].values()]
+    names = {re.split(r"[<>=\[]", one)[0].lower() for group in wanted for one in group}
+    lock = (ROOT / "requirements.lock").read_text()
+    pinned = set(re.findall(r"(?m)^([\w.-]+)==", lock))
+    assert names - pinned == {"torch"}
+    assert (ROOT / "requirements-torch.txt").read_text() == "torch==2.13.0\n"
+    assert all("--hash=sha256:" in block for block in re.split(r"(?m)^(?=[\w.-]+==)", lock)[1:])
+
+
+def test_citation_file_is_valid():
+    """By the official validator, in an environment of its own: it wants an old jsonschema."""
+    tool = ["uv", "tool", "run", "--quiet", "--from", "cffconvert==2.0.0", "cffconvert", "--validate"]
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, env=environment)
+    if done.returncode and "valid" not in done.stdout + done.stderr and not os.environ.get("CI"):
+        pytest.skip(f"cffconvert could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("what", ["book", *CHAPTERS])
+def test_citations_parse(what):
+    title = l2scaling("chapters", "--json").stdout
+    entry = parse_string(l2scaling("cite", what).stdout, "bibtex").entries[f"l2scaling-{what}"]
+    (item,) = json.loads(l2scaling("cite", what, "--format", "csl-json").stdout)
+    ris = l2scaling("cite", what, "--format", "ris").stdout
+    assert entry.fields["title"].replace("{", "") == item["title"]
+    assert f"TI  - {item['title']}\n" in ris
+    assert ris.rstrip("\n").endswith("\nER  - ")
+    if what != "book":
+        assert item["title"] in title
+        assert item["container-title"] == entry.fields["booktitle"]
+
+
+def test_citing_the_unknown_is_refused():
+    assert "penalty-and-pull" in complaint(l2scaling("cite", "penalty-and-pul"), 2)
+    assert "bibtex, ris, csl-json" in complaint(l2scaling("cite", "book", "--format", "apa"), 2)
+
+
+def test_versions_agree():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
+    assert f"## {version}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_every_page_is_in_the_contents_and_every_chapter_has_its_profiles():
+    toc = (ROOT / "_toc.yml").read_text()
+    assert {f"book/{path.stem}" for path in (ROOT / "book").glob("*.md")} <= set(re.findall(r"book/\w+", toc))
+    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(CHAPTERS)
+    profiles = yaml.safe_load((ROOT / "notebooks" / "profiles.yml").read_text())
+    assert set(profiles) == set(CHAPTERS)
+    assert all("quick" in values for values in profiles.values())
+
+
+def test_every_setting_of_sphinx_has_its_reason_beside_it():
+    """A comment on the line, or on the line above it."""
+    lines = (ROOT / "_config.yml").read_text().split("  config:\n")[1].splitlines()
+    for before, line in zip(["", *lines], lines, strict=False):
+        if re.match(r"    \w", line):
+            assert "# " in line or before.strip().startswith("#"), line
+
+
+def test_no_tracked_file_is_large_or_names_a_place_of_this_machine():
+    for name in TRACKED:
+        path = ROOT / name
+        if path.is_file():
+            assert path.stat().st_size < 2**21, name
+            assert str(ROOT).encode() not in path.read_bytes(), name
+
+
+@pytest.mark.parametrize("name", ["src", "tests", "benchmarks"])
+def test_style(name):
+    for check in (["check"], ["format", "--check"]):
+        done = subprocess.run([BIN / "ruff", *check, name], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout
+
+
+def test_types():
+    done = subprocess.run([sys.executable, "-m", "mypy"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_help_names_every_target():
+    makefile = (ROOT / "Makefile").read_text()
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets = re.search(r"^\.PHONY: (.+)$", makefile, re.M)[1].split()
+    assert {name for name in targets if f"make {name}" not in done.stdout} == {"environment"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"), [("PROFILE=fast", "'fast'"), ("PYTHON=/nonexistent", "/nonexistent")]
+)
+def test_make_refuses_what_it_cannot_use(setting, said, copy_of_book):
+    done = subprocess.run(["make", "book", setting], cwd=copy_of_book, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not Path(copy_of_book / "_build").exists()
