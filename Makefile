@@ -13,6 +13,8 @@ unexport PYTHONPATH PYTHONHOME
 CONDA_DOOR := pyproject2conda yaml --pyproject-file pyproject.toml --extra book --name l2scaling \
   --python-include 'python>=3.11' --channel conda-forge --channel bioconda --reqs '-e .' --overwrite force --custom-command 'make lock'
 
+$(if $(filter quick published full,$(PROFILE)),,$(error unknown PROFILE '$(PROFILE)'; allowed: quick, published, full))
+
 .PHONY: help book test bench check accept lock environment clean
 
 help: ## this list
@@ -22,8 +24,6 @@ help: ## this list
 # The kernel frees the lock when its holders are dead, so no build can leave a stale one behind.
 # The steps speak for themselves; what Snakemake has to say besides goes to its own log.
 book: environment ## run what is out of date, build _build/html/index.html
-	case '$(PROFILE)' in quick|published|full) ;; *)
-	  echo "make: unknown PROFILE '$(PROFILE)'; allowed: quick, published, full" >&2; exit 2;; esac
 	mkdir -p _build
 	exec 9>_build/lock
 	flock --nonblock 9 || { echo "another build is at work here; waiting for it"; flock 9; }

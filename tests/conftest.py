@@ -53,7 +53,7 @@ def quick_site() -> Path:
 SAMPLE = """
 seed: int = 3  # master seed; 0 to 10
 mode: str = "good"  # what to do; one of good, raise, sleep, die
-share: float = 0.5  # a share [none]; 0 to 1
+pause: float = 0.0  # time spent in one cell [s]; 0 to 10
 sizes: list[int] = [1, 2]  # sizes; 1 to 3 increasing values from 1 to 9
 """
 
@@ -62,8 +62,9 @@ def sample_notebook(parameters: str = SAMPLE) -> nbformat.NotebookNode:
     cells = [
         nbformat.v4.new_markdown_cell("# A sample"),
         nbformat.v4.new_code_cell(parameters.strip(), metadata={"tags": ["parameters"]}),
-        nbformat.v4.new_code_cell("import os, time, random\nprint(os.getcwd() != '', seed, share, sizes)"),
+        nbformat.v4.new_code_cell("import os, random, time\nprint(seed, pause, sizes)"),
         nbformat.v4.new_code_cell(
+            "time.sleep(pause)\n"
             "if mode == 'raise': 1 / 0\n"
             "if mode == 'sleep': time.sleep(60)\n"
             "if mode == 'die': os.kill(os.getpid(), 9)"
@@ -78,27 +79,21 @@ def sample_notebook(parameters: str = SAMPLE) -> nbformat.NotebookNode:
 
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
-    """A project of one small chapter that can be told to fail."""
+    """A project of one small chapter that can be told to fail; all machinery is the real one."""
     root = tmp_path / "project"
-    (root / "notebooks").mkdir(parents=True)
-    (root / "src" / "l2scaling").mkdir(parents=True)
-    (root / "_toc.yml").write_text("format: jb-book\nroot: index\nchapters:\n- file: notebooks/sample\n")
-    (root / "notebooks" / "profiles.yml").write_text("sample:\n  quick:\n    share: 0.25\n")
+    shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("Makefile", "Snakefile", "_config.yml", "CITATION.cff", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    for path in ROOT.glob("requirements*"):
+        shutil.copy(path, root)
+    for name in ("_ext", "_static"):
+        shutil.copytree(ROOT / "book" / name, root / "book" / name)
+    (root / "book" / "_extra").mkdir()
+    shutil.copy(ROOT / "book" / "references.bib", root / "book")
+    (root / "book" / "claims.yml").write_text("[]\n")
+    (root / "book" / "index.md").write_text("# A small book\n\nThe symbols are few.\n")
+    (root / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n- file: notebooks/sample\n")
+    (root / "notebooks").mkdir()
+    (root / "notebooks" / "profiles.yml").write_text("sample:\n  quick:\n    pause: 0.25\n")
     nbformat.write(sample_notebook(), root / "notebooks" / "sample.ipynb")
-    return root
-
-
-@pytest.fixture
-def copy_of_book(tmp_path: Path) -> Path:
-    """A copy of the checkout's sources, to be changed and killed at will."""
-    root = tmp_path / "book-copy"
-    root.mkdir()
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, names):
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, root / name)
     return root

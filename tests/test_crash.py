@@ -8,9 +8,8 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from conftest import environment, l2scaling, snakemake
+from conftest import environment, snakemake
 
-from l2scaling.publish.gather import records_of
 from l2scaling.publish.project import Project
 
 VICTIMS = {"kernel": "ipykernel_launcher", "papermill": "l2scaling run", "Snakemake": "snakemake --cores"}
@@ -31,30 +30,6 @@ def wait_for(process: subprocess.Popen, words: str, seconds: float = 60) -> psut
     raise AssertionError(f"no process {words!r} came up")
 
 
-@pytest.mark.parametrize("victim", VICTIMS)
-def test_a_killed_build_publishes_nothing_and_the_next_one_completes(copy_of_book, victim):
-    project = Project(copy_of_book)
-    (chapter, *_) = project.chapters()
-    killed = subprocess.Popen(
-        snakemake(copy_of_book), cwd=copy_of_book, env=environment(copy_of_book), stderr=subprocess.DEVNULL
-    )
-    wait_for(killed, VICTIMS["kernel"])
-    time.sleep(1.0)  # into the cells
-    wait_for(killed, VICTIMS[victim]).kill()
-    assert killed.wait(timeout=60) != 0
-    assert not (project.build / "html").exists()
-    run = project.run_path(chapter, "quick")
-    assert victim == "Snakemake" or not run.exists()
-
-    status, said = outcome(copy_of_book)
-    assert status == 0, said
-    assert (project.build / "html" / "index.html").exists()
-    assert records_of(nbformat.read(run, as_version=4))
-    assert not list(run.parent.glob("*.partial"))
-
-    assert outcome(copy_of_book) == (0, "")  # nothing ran
-
-
 def outcome(root: Path) -> tuple[int, str]:
     """Build, and return the exit status and what the steps said."""
     place = {"cwd": root, "env": environment(root)}
@@ -68,43 +43,79 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def test_what_changed_runs_again_and_nothing_else(copy_of_book):
-    """And a failed chapter is neither published nor taken for done by the next build."""
-    project = Project(copy_of_book)
-    (chapter, *_) = project.chapters()
-    notebook = project.notebooks / f"{chapter}.ipynb"
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_a_killed_build_publishes_nothing_and_the_next_one_completes(sample, victim):
+    project = Project(sample)
+    edit(project.notebooks / "profiles.yml", "pause: 0.25", "pause: 4")
+    killed = subprocess.Popen(
+        snakemake(sample), cwd=sample, env=environment(sample), stderr=subprocess.DEVNULL
+    )
+    wait_for(killed, VICTIMS["kernel"])
+    time.sleep(1.5)  # into the cells
+    wait_for(killed, VICTIMS[victim]).kill()
+    assert killed.wait(timeout=60) != 0
+    assert not (project.build / "html").exists()
+    run = project.run_path("sample", "quick")
+    assert not run.exists()
 
-    assert outcome(copy_of_book)[0] == 0
-    site = project.build / "html" / "notebooks" / f"{chapter}.html"
-    first = site.read_bytes()
+    status, said = outcome(sample)
+    assert status == 0, said
+    assert ("waiting" in said) == (victim == "Snakemake")  # for the run that it left behind
+    assert (project.build / "html" / "index.html").exists()
+    last = nbformat.read(run, as_version=4).cells[-1]
+    assert last.outputs
+    assert not list(run.parent.glob("*.partial"))
+    assert outcome(sample) == (0, "")  # nothing ran
 
-    for path in copy_of_book.rglob("*.py"):
+
+def test_what_changed_runs_again_and_nothing_else(sample):
+    project = Project(sample)
+    notebook, index = project.notebooks / "sample.ipynb", project.build / "html" / "book" / "index.html"
+    assert outcome(sample)[0] == 0
+
+    for path in (*sample.rglob("*.py"), notebook):
         path.touch()
-    notebook.touch()
-    assert outcome(copy_of_book) == (0, "")
+    assert outcome(sample) == (0, "")
 
-    edit(copy_of_book / "book" / "index.md", "The symbols are", "All symbols are")
-    status, said = outcome(copy_of_book)
-    assert (status, f"{chapter}:" in said, "pages:" in said) == (0, False, True)
+    edit(sample / "book" / "index.md", "The symbols are", "All symbols are")
+    status, said = outcome(sample)
+    assert (status, "sample:" in said, "pages:" in said) == (0, False, True)
+    assert "All symbols are" in index.read_text()
 
-    edit(copy_of_book / "src" / "l2scaling" / "scaling.py", '"""Exponents', '"""The exponents')
-    status, said = outcome(copy_of_book)
-    assert (status, f"{chapter}:" in said) == (0, True)
+    edit(sample / "src" / "l2scaling" / "scaling.py", '"""Exponents', '"""The exponents')
+    status, said = outcome(sample)
+    assert (status, "sample:" in said) == (0, True)
 
-    good = project.run_path(chapter, "quick").read_bytes()
-    edit(notebook, "c = penalty_coefficient", "c = penalty_coefficient / 0")
-    for _ in range(2):
-        status, said = outcome(copy_of_book)
-        assert status == 1
-        assert "ZeroDivisionError" in said
-        assert project.run_path(chapter, "quick").read_bytes() == good
-        assert site.exists()
-
-    edit(notebook, "c = penalty_coefficient / 0", "c = penalty_coefficient")
-    assert outcome(copy_of_book)[0] == 0
-    assert len(site.read_bytes()) == pytest.approx(len(first), rel=0.01)
+    edit(project.notebooks / "profiles.yml", "0.25", "0.5")
+    status, said = outcome(sample)
+    assert (status, "sample:" in said) == (0, True)
 
     shutil.rmtree(project.build / "html")
-    status, said = outcome(copy_of_book)
-    assert (status, f"{chapter}:" in said, site.exists()) == (0, False, True)
-    assert l2scaling("chapters", project=copy_of_book).returncode == 0
+    status, said = outcome(sample)
+    assert (status, "sample:" in said, index.exists()) == (0, False, True)
+
+
+def test_a_failed_chapter_costs_nothing_and_is_not_taken_for_done(sample):
+    project = Project(sample)
+    assert outcome(sample)[0] == 0
+    run, index = project.run_path("sample", "quick"), project.build / "html" / "book" / "index.html"
+    good_run, good_index = run.read_bytes(), index.read_bytes()
+    edit(project.notebooks / "sample.ipynb", "random.seed(seed)", "random.seed(seed / 0)")
+    for _ in range(2):
+        status, said = outcome(sample)
+        assert status == 1
+        assert "ZeroDivisionError" in said
+        assert (run.read_bytes(), index.read_bytes()) == (good_run, good_index)
+    edit(project.notebooks / "sample.ipynb", "seed / 0", "seed")
+    assert outcome(sample)[0] == 0
+
+
+def test_a_failed_page_leaves_the_site_as_it_was(sample):
+    assert outcome(sample)[0] == 0
+    index = Project(sample).build / "html" / "book" / "index.html"
+    before = index.read_bytes()
+    edit(sample / "book" / "index.md", "few.", "few. See [nothing](nowhere.md).")
+    status, said = outcome(sample)
+    assert status == 1
+    assert "nowhere.md" in said
+    assert index.read_bytes() == before

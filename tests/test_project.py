@@ -123,8 +123,8 @@ def test_help_names_every_target():
 @pytest.mark.parametrize(
     ("setting", "said"), [("PROFILE=fast", "'fast'"), ("PYTHON=/nonexistent", "/nonexistent")]
 )
-def test_make_refuses_what_it_cannot_use(setting, said, copy_of_book):
-    done = subprocess.run(["make", "book", setting], cwd=copy_of_book, capture_output=True, text=True)
+def test_make_refuses_what_it_cannot_use(setting, said, sample):
+    done = subprocess.run(["make", "book", setting], cwd=sample, capture_output=True, text=True)
     assert done.returncode == 2
     assert said in done.stderr
-    assert not Path(copy_of_book / "_build").exists()
+    assert not Path(sample / "_build").exists()

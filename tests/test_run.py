@@ -23,8 +23,8 @@ WRONG_REQUESTS = {
     "unknown chapter": (["sampel"], ["'sampel'", "nearest: 'sample'"]),
     "unknown parameter": (["sample", "-p", "sede", "1"], ["'sede'", "nearest: 'seed'", "mode"]),
     "wrong type": (["sample", "-p", "seed", "1.5"], ["'1.5'", "int", "0 to 10"]),
-    "not a number": (["sample", "-p", "share", "nan"], ["nan", "float", "0 to 1"]),
-    "infinite": (["sample", "-p", "share", "inf"], ["inf", "0 to 1"]),
+    "not a number": (["sample", "-p", "pause", "nan"], ["nan", "float", "0 to 10"]),
+    "infinite": (["sample", "-p", "pause", "inf"], ["inf", "0 to 10"]),
     "out of range": (["sample", "-p", "seed", "11"], ["11", "0 to 10"]),
     "negative": (["sample", "-p", "seed", "-1"], ["-1", "0 to 10"]),
     "not a choice": (["sample", "-p", "mode", "bad"], ["'bad'", "one of good"]),
@@ -127,7 +127,7 @@ def test_a_run_repeats_byte_for_byte_times_aside_and_names_no_place(sample, tmp_
     assert texts[0] == texts[1]
     assert not [place for place in (str(tmp_path), str(Path.home()), "/tmp/") if place in texts[0]]
     record = notebook.metadata["l2scaling"]
-    assert record["parameters"] == {"seed": 7, "mode": "good", "share": 0.25, "sizes": [1, 2]}
+    assert record["parameters"] == {"seed": 7, "mode": "good", "pause": 0.25, "sizes": [1, 2]}
     assert record["profile"] == "custom"
     assert stat.S_IMODE(output.stat().st_mode) == 0o644
 

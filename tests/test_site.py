@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, complaint, l2scaling
+from conftest import ROOT
 
 from l2scaling.publish import gather, site
 from l2scaling.publish.project import Project, RunError
@@ -124,22 +124,6 @@ def test_a_prediction_that_is_not_met_is_published_and_reopens_its_claim(quick_s
     records = gather.gather(PROJECT, "quick", chapters)
     missed = [replace(one, holds=False) if one.claim == "A3" else one for one in records]
     gather.check(PROJECT, "quick", chapters, missed)
-
-
-def test_a_failed_build_leaves_the_site_as_it_was(copy_of_book, quick_site):
-    chapter = PROJECT.chapters()[0]
-    run = Project(copy_of_book).run_path(chapter, "quick")
-    run.parent.mkdir(parents=True)
-    shutil.copy(PROJECT.run_path(chapter, "quick"), run)
-    build = ("site", "--profile", "quick")
-    assert l2scaling(*build, project=copy_of_book).returncode == 0
-    index = copy_of_book / "_build" / "html" / "book" / "index.html"
-    before = index.read_bytes()
-    page = copy_of_book / "book" / "index.md"
-    page.write_text(page.read_text() + "\n\nSee [nothing](nowhere.md).\n")
-    line = complaint(l2scaling(*build, project=copy_of_book), 1)
-    assert "nowhere.md" in line
-    assert index.read_bytes() == before
 
 
 # ---------------------------------------------------------------- in the browser
