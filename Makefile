@@ -13,7 +13,10 @@ unexport PYTHONPATH PYTHONHOME
 CONDA_DOOR := pyproject2conda yaml --pyproject-file pyproject.toml --extra book --name l2scaling \
   --python-include 'python>=3.11' --channel conda-forge --channel bioconda --reqs '-e .' --overwrite force --custom-command 'make lock'
 
-$(if $(filter quick published full,$(PROFILE)),,$(error unknown PROFILE '$(PROFILE)'; allowed: quick, published, full))
+PROFILES := quick published full
+ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
+$(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
+endif
 
 .PHONY: help book test bench check accept lock environment clean
 
