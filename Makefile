@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
 unexport PYTHONPATH PYTHONHOME
 
-CONDA_DOOR := pyproject2conda yaml --pyproject-file pyproject.toml --extra book --name l2scaling \
+CONDA_DOOR := pyproject2conda yaml --pyproject-file pyproject.toml --extra book --extra frameworks --name l2scaling \
   --python-include 'python>=3.11' --channel conda-forge --channel bioconda --reqs '-e .' --overwrite force --custom-command 'make lock'
 
 PROFILES := quick published full
