@@ -1,6 +1,7 @@
 """Every chapter: its shape, its quick run, and for each claim a sabotage its check must notice."""
 
 import ast
+import json
 import re
 import statistics
 
@@ -23,6 +24,18 @@ CONTROLS = {
     ("penalty-and-pull", "E1"): {"penalty": "mean-of-squares"},
     ("penalty-and-pull", "I1"): {"penalty": "l2-norm"},
     ("penalty-and-pull", "I2"): {"penalty": "l2-norm"},
+    ("initialization", "A3"): {"initializer": "fixed"},
+    ("initialization", "A4"): {"samples": "1"},
+    ("initialization", "D1"): {"lam": "0.001"},
+    ("initialization", "H2"): {"initializer": "fixed"},
+    ("backprop", "A5"): {"sabotage": "divide-by-count"},
+    ("backprop", "G1"): {"sabotage": "divide-by-count"},
+    ("backprop", "G2"): {"sabotage": "penalise-outputs"},
+    ("backprop", "G3"): {"sabotage": "fixed-scale"},
+    ("counting-and-cloning", "H1"): {"use_bias": "false"},
+    ("counting-and-cloning", "H2"): {"initializer": "random_normal"},
+    ("counting-and-cloning", "H3"): {"penalty": "times-P"},
+    ("counting-and-cloning", "H4"): {"penalty": "times-P"},
 }
 
 
@@ -120,21 +133,26 @@ def test_the_quick_run_is_silent_and_names_no_place(chapter, quick_site):
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_the_quick_run_supports_the_predicted_rulings(chapter, quick_site):
+def test_the_quick_run_misses_no_prediction_that_the_reviewed_evidence_meets(chapter, quick_site):
+    reviewed = json.loads((PROJECT.results / f"{chapter}.json").read_text())
+    missed = {entry["quantity"] for entry in reviewed if not entry["holds"]}
     records = [record for record in gather(PROJECT, "quick", [chapter]) if record.claim]
     assert records
-    assert [record for record in records if not record.holds] == []
+    assert {record.quantity for record in records if not record.holds} <= missed
 
 
 @pytest.mark.parametrize(("chapter", "claim_id"), CONTROLS)
-def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, tmp_path):
+def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, quick_site, tmp_path):
     output = tmp_path / "sabotaged.ipynb"
     words = [word for name, value in CONTROLS[chapter, claim_id].items() for word in ("-p", name, value)]
     done = l2scaling("run", chapter, "--profile", "quick", *words, "--output", output)
     assert done.returncode == 0, done.stderr
+    honest = [one for one in gather(PROJECT, "quick", [chapter]) if one.claim == claim_id]
     records = [one for one in records_of(nbformat.read(output, as_version=4)) if one.claim == claim_id]
+    met = {one.quantity for one in honest if one.holds}
+    assert met & {one.quantity for one in records if not one.holds}
     (claim,) = [one for one in claims(PROJECT) if one.id == claim_id]
-    assert verdict(claim, records, CHAPTERS).startswith("open:")
+    assert verdict(claim, records, CHAPTERS) != verdict(claim, honest, CHAPTERS)
 
 
 def test_every_claim_with_evidence_has_a_control():

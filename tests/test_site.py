@@ -90,7 +90,7 @@ def test_each_claim_has_its_place_speaker_thread_and_verdict(quick_site, pages):
 
 def test_numbers_on_the_index_are_those_of_the_evidence(quick_site):
     (record,) = [
-        one for one in gather.gather(PROJECT, "quick", PROJECT.chapters()) if one.claim == "A3"
+        one for one in gather.gather(PROJECT, "quick", ["penalty-and-pull"]) if one.claim == "A3"
     ]  # fmt: skip
     text = (quick_site / "book" / "index.html").read_text()
     assert f"{record.measured:.3f}" in re.sub(r"<[^>]+>", "", text)

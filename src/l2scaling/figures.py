@@ -155,3 +155,36 @@ def exponent_triples(rows: Sequence[str], predicted: np.ndarray, measured: np.nd
         figure,
         f"Measured exponents lie within {worst:.3f} of the predicted diamonds. Of the mean pull: {pulls}.",
     )
+
+
+def answer(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray) -> Picture:
+    """Draw the answer of the book: the total grows, the pull on a weight does not, and what is open.
+
+    ``totals`` has shape ``(sizes,)``, ``pulls`` ``(sizes, tracked)``; both axes span the same number
+    of decades. The third panel is kept for what training leaves.
+
+    Used in: penalty-and-pull, for the index page.
+    """
+    figure, (left, middle, right) = _axes(3)
+    color, other = seaborn.color_palette("colorblind", 2)
+    strongest = np.abs(pulls[:, np.abs(pulls[0]).argmax()])
+    half = 10 ** (np.log10(totals[-1] / totals[0]) / 2 + 0.4)
+    left.loglog(sizes, totals, "o-", color=color)
+    left.set(ylabel="total penalty (loss)", ylim=(np.sqrt(totals[0] * totals[-1]) / half,
+             np.sqrt(totals[0] * totals[-1]) * half))  # fmt: skip
+    middle.loglog(sizes, strongest, "s-", color=other)
+    middle.set(
+        ylabel="pull on one weight\n(loss per weight unit)", ylim=(strongest[0] / half, strongest[0] * half)
+    )
+    right.set(ylabel="total penalty after training (loss)", xticks=[], yticks=[])
+    right.text(
+        0.5, 0.5, "not yet\nmeasured", ha="center", va="center", color="0.35", transform=right.transAxes
+    )
+    for axes in (left, middle, right):
+        axes.set_xlabel("number of weights P")
+    growth, moved = totals[-1] / totals[0], np.ptp(strongest)
+    return Picture(
+        figure,
+        f"From {sizes[0]:,} to {sizes[-1]:,} weights the total penalty grows {growth:,.0f}-fold; the pull on "
+        f"one and the same weight changes by {moved:g}. What training leaves is not yet measured.",
+    )

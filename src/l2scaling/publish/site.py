@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     claims = gather.claims(project)
     generated = source / "book" / "_generated"
     generated.mkdir()
+    _figures_for_other_pages(runs.values(), generated)
     for name, text in {
         "verdicts": ledger.verdicts_page(claims, records, titles),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
@@ -77,6 +79,20 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "cite-chapters": "\n\n".join(_quoted(citation.cite(project, name, "bibtex")) for name in chapters),
     }.items():
         (generated / f"{name}.md").write_text(text)
+
+
+def _figures_for_other_pages(runs: Iterable[nbformat.NotebookNode], folder: Path) -> None:
+    """Write the figures of cells tagged ``for-other-pages``, each as a drawing and a page to include."""
+    for notebook in runs:
+        for cell in notebook.cells:
+            if "for-other-pages" in cell.metadata.get("tags", []):
+                (output,) = cell.outputs
+                figure = cell.metadata["mystnb"]["figure"]
+                (folder / f"{figure['name']}.svg").write_text(output.data["image/svg+xml"])
+                (folder / f"{figure['name']}.md").write_text(
+                    f"```{{figure}} _generated/{figure['name']}.svg\n:name: {figure['name']}\n"
+                    f":alt: {output.metadata['alt']}\n\n{figure['caption']}\n```\n"
+                )
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,113 @@
+"""Gradients of networks: a backward pass by hand, exact expectations, and what rounding may do."""
+
+import numpy as np
+import pytest
+import torch
+
+from l2scaling import gradients
+from l2scaling.streaming import generator
+
+A = torch.tensor([0.6, -0.8])  # a fixed linear functional of two outputs, of norm one
+
+
+def functional(outputs):
+    return (outputs @ A).mean()
+
+
+def test_error_signals_are_those_of_a_backward_pass_by_hand():
+    model, X = (
+        gradients.build(4, 6, 2, depth=3, random=generator(1)),
+        torch.randn(5, 4, generator=generator(2)),
+    )
+    first, second, third = (weights.detach() for weights in model.parameters())
+    hidden = (X @ first.T).relu()
+    top = A.expand(5, 2) / 5
+    middle = (top @ third) * ((hidden @ second.T) > 0)
+    bottom = (middle @ second) * (hidden > 0)
+    for measured, known in zip(
+        gradients.error_signals(model, X, functional), [bottom, middle, top], strict=True
+    ):
+        torch.testing.assert_close(measured, known)
+    assert all(weights.grad is None for weights in model.parameters())
+
+
+def test_data_gradients_have_the_exact_mean_squares_at_a_small_width():
+    """For one input with mean square one: 1/n, 1/n and 1/K, at every width (proposition of backprop)."""
+    width, draws, X = 12, 3000, torch.tensor([[1.0, -1.0, 1.0, 1.0]])
+    squares = []
+    for draw in range(draws):
+        model = gradients.build(4, width, 2, depth=3, random=generator(3, draw))
+        grads = torch.autograd.grad(functional(model(X)), list(model.parameters()))
+        squares.append(gradients.root_mean_squares(grads) ** 2)
+    mean, error = np.mean(squares, axis=0), np.std(squares, axis=0) / draws**0.5
+    assert np.all(np.abs(mean - [1 / width, 1 / width, 1 / 2]) < 4 * error)
+    assert np.all(error < 0.05 * mean)
+
+
+def test_penalty_in_the_loss_adds_c_times_w_to_the_last_bit():
+    model, X = (
+        gradients.build(4, 6, 2, depth=3, random=generator(4)),
+        torch.randn(5, 4, generator=generator(5)),
+    )
+    weights, c = list(model.parameters()), 0.03
+    data = torch.autograd.grad(functional(model(X)), weights)
+    penalty = c / 2 * sum((w**2).sum() for w in weights)
+    both = torch.autograd.grad(functional(model(X)) + penalty, weights)
+    assert gradients.differing_bits(both, [g + c * w for g, w in zip(data, weights, strict=True)]) == 0
+    assert gradients.differing_bits(both, data) > 0
+    assert 0 < gradients.rounding_error(both, data, weights, c) <= 2
+
+
+@pytest.mark.parametrize("depth", [2, 4, 6])
+@pytest.mark.parametrize("count", [10_000, 20_000_000])
+def test_width_for_comes_within_half_a_neuron(depth, count):
+    width = gradients.width_for(count, 64, 10, depth)
+    below, above = (gradients.count_weights(64, n, 10, depth) for n in (width - 1, width + 1))
+    assert below < count < above
+
+
+@pytest.mark.parametrize(
+    ("initialiser", "variance"), [("he", 2 / 400), ("torch-default", 1 / 1200), ("normal", 1e-4)]
+)
+def test_initialisers_have_their_variances(initialiser, variance):
+    model = gradients.build(4, 400, 2, depth=3, random=generator(6), initialiser=initialiser)
+    assert gradients.root_mean_squares([model[2].weight])[0] ** 2 == pytest.approx(variance, rel=0.02)
+
+
+def test_he_sum_of_squares_is_expected():
+    model = gradients.build(64, 400, 10, depth=4, random=generator(7))
+    expected = gradients.expected_sum_squares(64, 400, 10, depth=4)
+    assert gradients.joint_norm(list(model.parameters())) ** 2 == pytest.approx(expected, rel=0.02)
+
+
+def test_refusals_name_the_value():
+    with pytest.raises(ValueError, match=r"'glorot'.*he, torch-default, normal"):
+        gradients.build(4, 6, 2, depth=3, random=generator(0), initialiser="glorot")
+    with pytest.raises(ValueError, match="depth 1"):
+        gradients.width_for(100, 4, 2, depth=1)
+    with pytest.raises(ValueError, match="equal shapes"):
+        gradients.differing_bits([torch.ones(2)], [torch.ones(3)])
+
+
+@pytest.mark.parametrize("depth", [2, 3, 5])
+def test_shrinking_all_weights_moves_the_ratio_by_a_power_of_the_depth(depth):
+    """Halving is exact in floating point, so a ratio of norms times 2**(depth - 2) is exact too."""
+    model, X = gradients.build(4, 6, 2, depth, generator(8)), torch.randn(5, 4, generator=generator(9))
+
+    def ratio():
+        return gradients.compete(
+            model, X, functional, lambda model, outputs: sum((w**2).sum() for w in model.parameters())
+        ).ratio
+
+    full = ratio()
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight *= 0.5
+    assert ratio() == pytest.approx(2 ** (depth - 2) * full, rel=1e-12)
+
+
+def test_the_optimisers_weight_decay_is_a_gradient_plus_c_times_w():
+    weights, data = torch.randn(50, generator=generator(10)), torch.randn(50, generator=generator(11))
+    (decayed,) = gradients.with_weight_decay([weights], [data], 0.03)
+    assert 0 < gradients.rounding_error([decayed], [data], [weights], 0.03) <= 2
+    assert gradients.rounding_error([data], [data], [weights], 0.03) > 1000
