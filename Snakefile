@@ -64,5 +64,5 @@ rule run:
         "_build/tracked/{profile}/{chapter}.ipynb",
     threads: 1
     shell:
-        "OMP_NUM_THREADS={threads} l2scaling run {wildcards.chapter} --profile {wildcards.profile}"
+        "l2scaling run {wildcards.chapter} --profile {wildcards.profile}"
         " && ln -f _build/runs/{wildcards.profile}/{wildcards.chapter}.ipynb {output:q}"

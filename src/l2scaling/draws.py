@@ -119,7 +119,7 @@ def torch_network(
     >>> network(torch.ones(2, 3)).shape
     torch.Size([2, 1])
 
-    Used in: initialization.
+    Used in: initialization, backprop.
     """
     parts: list[torch.nn.Module] = []
     for layer in layers:

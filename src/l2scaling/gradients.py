@@ -7,7 +7,6 @@ between them, all hidden layers of one ``width``. A weight matrix has shape
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -17,100 +16,6 @@ from l2scaling.datasets import Dataset
 
 Loss = Callable[[torch.Tensor], torch.Tensor]
 """Takes the outputs of a network, shape ``(B, outputs)``, and returns a scalar."""
-
-INITIALISERS = ("he", "torch-default", "normal")
-
-
-def count_weights(inputs: int, width: int, outputs: int, depth: int) -> int:
-    """Return P = (inputs + outputs) * width + (depth - 2) * width**2.
-
-    Raises ``ValueError`` if ``depth`` is below 2 or a size below 1.
-
-    >>> count_weights(64, 32, 10, depth=3)
-    3392
-
-    Used in: backprop.
-    """
-    if depth < 2:
-        raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
-    if min(inputs, width, outputs) < 1:
-        raise ValueError(f"inputs {inputs}, width {width}, outputs {outputs}: allowed 1 or more")
-    return (inputs + outputs) * width + (depth - 2) * width**2
-
-
-def width_for(count: int, inputs: int, outputs: int, depth: int) -> int:
-    """Return the width whose network comes closest to ``count`` weights, at least 1.
-
-    Inverts ``count_weights`` and rounds. Raises ``ValueError`` as it does, or if ``count`` is below 1.
-
-    >>> width_for(3392, 64, 10, depth=3)
-    32
-
-    Used in: backprop.
-    """
-    if count < 1:
-        raise ValueError(f"count {count}: allowed 1 weight or more")
-    count_weights(inputs, 1, outputs, depth)
-    ends, squares = inputs + outputs, depth - 2
-    # the root of squares * n**2 + ends * n = count, in the form that also serves squares = 0
-    root = 2 * count / (ends + (ends**2 + 4 * squares * count) ** 0.5)
-    return max(1, round(root))
-
-
-def expected_sum_squares(inputs: int, width: int, outputs: int, depth: int) -> int:
-    """Return E[sum of squared weights] = 2 * ((depth - 1) * width + outputs) under He initialisation.
-
-    A layer with variance 2 / fan_in has expected sum 2 * fan_out: neurons count, weights do not.
-    Source: law L1 of the book. Raises ``ValueError`` as ``count_weights`` does.
-
-    >>> expected_sum_squares(64, 100, 10, depth=3)
-    420
-
-    Used in: backprop.
-    """
-    count_weights(inputs, width, outputs, depth)
-    return 2 * ((depth - 1) * width + outputs)
-
-
-def build(
-    inputs: int,
-    width: int,
-    outputs: int,
-    depth: int,
-    random: torch.Generator,
-    initialiser: str = "he",
-    standard_deviation: float = 0.01,
-) -> torch.nn.Sequential:
-    """Return a float32 network of ``depth`` weight layers, drawn from ``random``.
-
-    ``initialiser`` is ``he`` (normal, variance 2 / fan_in), ``torch-default`` (uniform,
-    variance 1 / (3 fan_in), what ``torch.nn.Linear`` does by itself) or ``normal`` (the
-    given ``standard_deviation`` in every layer, which the other two ignore).
-    Raises ``ValueError`` naming the allowed values.
-
-    >>> from l2scaling.streaming import generator
-    >>> build(3, 5, 2, depth=2, random=generator(0))
-    Sequential(
-      (0): Linear(in_features=3, out_features=5, bias=False)
-      (1): ReLU()
-      (2): Linear(in_features=5, out_features=2, bias=False)
-    )
-
-    Used in: backprop.
-    """
-    if initialiser not in INITIALISERS:
-        raise ValueError(f"initialiser {initialiser!r} is unknown; allowed: {', '.join(INITIALISERS)}")
-    count_weights(inputs, width, outputs, depth)
-    parts: list[torch.nn.Module] = []
-    for fan_in, fan_out in pairwise([inputs, *[width] * (depth - 1), outputs]):
-        layer = torch.nn.utils.skip_init(torch.nn.Linear, fan_in, fan_out, bias=False)
-        if initialiser == "torch-default":
-            torch.nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=random)
-        else:
-            deviation = (2 / fan_in) ** 0.5 if initialiser == "he" else standard_deviation
-            torch.nn.init.normal_(layer.weight, 0.0, deviation, generator=random)
-        parts += [layer, torch.nn.ReLU()]
-    return torch.nn.Sequential(*parts[:-1])
 
 
 def draw_batch(data: Dataset, size: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:

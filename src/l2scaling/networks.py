@@ -85,16 +85,33 @@ def _xavier(weight: torch.Tensor, layer: Layer, random: torch.Generator) -> None
     torch.nn.init.xavier_uniform_(shaped, generator=random)
 
 
-INITIALIZERS: tuple[Initializer, ...] = (
-    Initializer(
+def normal_initializer(standard_deviation: float) -> Initializer:
+    """Return the initialiser that gives every weight one scale, whatever its layer.
+
+    Raises ``ValueError`` unless ``standard_deviation`` is positive.
+
+    >>> normal_initializer(0.1).variance(Layer(50, 10)) == 0.1**2
+    True
+
+    Used in: initialization, backprop.
+    """
+    if not standard_deviation > 0:
+        raise ValueError(f"standard_deviation {standard_deviation}: allowed above 0")
+    return Initializer(
         "fixed",
-        lambda layer: FIXED_SCALE**2,
+        lambda layer: standard_deviation**2,
         "normal",
-        lambda weight, layer, random: torch.nn.init.normal_(weight, 0.0, FIXED_SCALE, generator=random),
+        lambda weight, layer, random: torch.nn.init.normal_(
+            weight, 0.0, standard_deviation, generator=random
+        ),
         "RandomNormal",
-        {"stddev": FIXED_SCALE},
+        {"stddev": standard_deviation},
         "normal",
-    ),
+    )
+
+
+INITIALIZERS: tuple[Initializer, ...] = (
+    normal_initializer(FIXED_SCALE),
     Initializer(
         "lecun",
         lambda layer: 1 / layer.fan_in,
@@ -177,6 +194,43 @@ def dense_layers(widths: Sequence[int]) -> list[Layer]:
     Used in: initialization.
     """
     return [Layer(a, b) for a, b in itertools.pairwise(widths)]
+
+
+def multilayer(inputs: int, width: int, outputs: int, depth: int) -> list[Layer]:
+    """Return ``depth`` dense layers, all hidden ones of one ``width``.
+
+    Raises ``ValueError`` if ``depth`` is below 2 or a size below 1.
+
+    >>> sum(layer.count for layer in multilayer(64, 32, 10, depth=3))
+    3392
+
+    Used in: backprop.
+    """
+    if depth < 2:
+        raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
+    if min(inputs, width, outputs) < 1:
+        raise ValueError(f"inputs {inputs}, width {width}, outputs {outputs}: allowed 1 or more")
+    return dense_layers([inputs, *[width] * (depth - 1), outputs])
+
+
+def width_for(count: int, inputs: int, outputs: int, depth: int) -> int:
+    """Return the width whose ``multilayer`` network comes closest to ``count`` weights, at least 1.
+
+    Solves ``(inputs + outputs) * width + (depth - 2) * width**2 = count`` and rounds. Raises
+    ``ValueError`` as ``multilayer`` does, or if ``count`` is below 1.
+
+    >>> width_for(3392, 64, 10, depth=3)
+    32
+
+    Used in: backprop.
+    """
+    if count < 1:
+        raise ValueError(f"count {count}: allowed 1 weight or more")
+    multilayer(inputs, 1, outputs, depth)
+    ends, squares = inputs + outputs, depth - 2
+    # the root in the form that also serves squares = 0
+    root = 2 * count / (ends + (ends**2 + 4 * squares * count) ** 0.5)
+    return max(1, round(root))
 
 
 def grown_network(growth: str, size: int, inputs: int, outputs: int) -> list[Layer]:

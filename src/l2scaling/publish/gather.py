@@ -12,9 +12,10 @@ import yaml
 from l2scaling.evidence import MIME, Record
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
 
-RELATIVE_TOLERANCE = 1e-6
+RELATIVE_TOLERANCE = 1e-3
 INTERVAL_TOLERANCE = 0.25
-"""A measured value may move by this share of its published interval before it needs review."""
+"""How far a number may move before it needs review: by the first share of itself or of its
+prediction, which is room for another processor's rounding, or by the second of its interval."""
 
 
 @dataclass(frozen=True)
@@ -126,8 +127,9 @@ def _same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
         return False
     numbers = ("measured", "low", "high")
     width = INTERVAL_TOLERANCE * (before["high"] - before["low"])
+    size = 0.0 if before["kind"] == "exact" else max(abs(before["measured"]), abs(before["predicted"]))
     return before.keys() == now.keys() and all(
-        abs(before[key] - now[key]) <= max(width, RELATIVE_TOLERANCE * abs(before[key]))
+        abs(before[key] - now[key]) <= max(width, RELATIVE_TOLERANCE * size)
         if key in numbers
         else before[key] == now[key]
         for key in before

@@ -130,6 +130,9 @@ def _workspace() -> Iterator[tuple[Path, Config]]:
             "IPYTHONDIR": f"{name}/ipython",
             "JUPYTER_RUNTIME_DIR": f"{name}/runtime",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            # One thread unless told otherwise: sums come out in one order, and runs side by side
+            # do not fight for the cores, which can cost a factor of twenty.
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         }
         config = Config()
         config.KernelManager.transport = "ipc"
