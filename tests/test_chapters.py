@@ -7,7 +7,7 @@ import statistics
 
 import nbformat
 import pytest
-from conftest import ROOT, l2scaling
+from conftest import ROOT, complaint, l2scaling
 
 from l2scaling.publish.gather import claims, gather, records_of
 from l2scaling.publish.ledger import verdict
@@ -153,6 +153,24 @@ def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, quick_
     assert met & {one.quantity for one in records if not one.holds}
     (claim,) = [one for one in claims(PROJECT) if one.id == claim_id]
     assert verdict(claim, records, CHAPTERS) != verdict(claim, honest, CHAPTERS)
+
+
+@pytest.mark.parametrize(
+    ("chapter", "name", "value"),
+    [
+        ("initialization", "widths", "[0, 8]"),
+        ("initialization", "widths", "[8, 10000000]"),  # an architecture beyond memory
+        ("initialization", "lam", "-0.01"),
+        ("initialization", "initializer", "xavier"),
+        ("backprop", "penalty_coefficient", "-1"),
+        ("backprop", "sizes", "[5000, 300000000]"),
+        ("counting-and-cloning", "penalty_coefficient", "-1"),
+    ],
+)
+def test_senseless_networks_are_refused_before_any_work(chapter, name, value):
+    line = complaint(l2scaling("run", chapter, "-p", name, value), 2)
+    assert name in line
+    assert "allowed" in line
 
 
 def test_every_claim_with_evidence_has_a_control():

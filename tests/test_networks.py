@@ -1,5 +1,7 @@
 """Initialisers: exact sums against real draws of torch and Keras, limits, and wrong gains noticed."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -93,3 +95,10 @@ def test_cross_entropy_at_the_start_has_its_known_limits():
 def test_what_is_unknown_or_empty_is_refused(wrong):
     with pytest.raises(ValueError, match="allowed"):
         wrong()
+
+
+def test_a_missing_framework_is_named_with_the_way_to_get_it():
+    script = "import sys; sys.modules['keras'] = None; from l2scaling.frameworks import keras; keras()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "pip install 'l2scaling[frameworks]'" in done.stderr.splitlines()[-1]
