@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -12,7 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
-Command = Callable[..., subprocess.CompletedProcess]
 
 
 def environment(project: Path = ROOT) -> dict[str, str]:
