@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import ensembles
 import numpy as np
 import torch
 
@@ -49,7 +50,8 @@ def progress(text: str) -> None:
 
 
 def row(name: str, ours: float, other: float, goal: str, unit: str) -> dict[str, object]:
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, 1 thread"
+    threads = f"{torch.get_num_threads()} threads"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}, {threads}"
     return {
         "name": name,
         "ours": round(ours, 4),
@@ -91,8 +93,11 @@ def streaming_rows() -> list[dict[str, object]]:
 
 
 def main() -> None:
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     rows = streaming_rows()
+    for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
+        rows += ensembles.rows(row, progress, device, threads)
     target = Path(__file__).parents[1] / "_build" / "benchmarks.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(rows, indent=1) + "\n")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from l2scaling import ensembles, networks
+from l2scaling import ensemble_steps, ensembles, losses, networks
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5))
@@ -42,7 +42,7 @@ def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", **options
 def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, batch_size, steps):
     """What the engine claims to equal: torch.nn modules, torch.optim, one network."""
     modules = []
-    for weight in ensembles.start_weights(layers, HE, seed):
+    for weight in ensemble_steps.start_weights(layers, HE, seed):
         module = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=torch.float64)
         module.weight.data.copy_(weight)
         modules += [module, torch.nn.ReLU()] if activation == "relu" else [module]
@@ -52,7 +52,7 @@ def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, bat
     optimiser = kind(model.parameters(), lr=rate, weight_decay=c, **extra)
     inputs, targets = torch.tensor(X), torch.tensor(TARGETS[loss])
     everything = itertools.repeat(torch.arange(len(X))[None])
-    epochs = ensembles.data_order(len(X), batch_size, seed) if batch_size else everything
+    epochs = ensemble_steps.data_order(len(X), batch_size, seed) if batch_size else everything
     for rows in itertools.islice(itertools.chain.from_iterable(epochs), steps):
         optimiser.zero_grad()
         LOSSES[loss](model(inputs[rows]), targets[rows]).backward()
@@ -90,7 +90,7 @@ def test_trajectory_equals_a_plain_loop(widths, activation, loss, optimizer, mom
             np.testing.assert_allclose(ours.values[f"layer {number}"][member, 0], weight, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("loss", ensembles.LOSSES)
+@pytest.mark.parametrize("loss", losses.LOSSES)
 def test_losses_and_gradients_are_those_of_torch(loss):
     layers = networks.dense_layers([5, 7, 3])
 

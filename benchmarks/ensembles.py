@@ -1,0 +1,156 @@
+"""Training many networks side by side, against one after another, scikit-learn, and the hardware."""
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from l2scaling import ensembles, networks
+
+INPUTS, CLASSES, BATCH, SAMPLES = 64, 10, 128, 1792
+MEMBERS, STEPS, ROUNDS = 64, 280, 5
+GOALS = {16: 30, 64: 18, 256: 7, 1024: 2.5}
+RATE, MOMENTUM, PENALTY = 0.01, 0.9, 0.01
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def task() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(SAMPLES, INPUTS)).astype(np.float32), rng.integers(0, CLASSES, SAMPLES)
+
+
+def side_by_side(width: int, device: str) -> None:
+    members = ensembles.Members(range(MEMBERS), PENALTY, RATE)
+    ensembles.train(
+        *task(), networks.multilayer(INPUTS, width, CLASSES, 2), members,
+        lambda nets: {"squares": nets.sum_squares()},
+        steps=STEPS, momentum=MOMENTUM, batch_size=BATCH, device=device, progress=False,
+    )  # fmt: skip
+
+
+def one_after_another(width: int, device: str, steps: int) -> None:
+    """One network, as the tutorials write it."""
+    X, y = (torch.as_tensor(values, device=device) for values in task())
+    model = torch.nn.Sequential(
+        torch.nn.Linear(INPUTS, width, bias=False, device=device),
+        torch.nn.ReLU(),
+        torch.nn.Linear(width, CLASSES, bias=False, device=device),
+    )
+    optimiser = torch.optim.SGD(model.parameters(), lr=RATE, momentum=MOMENTUM, weight_decay=PENALTY)
+    loss = torch.nn.CrossEntropyLoss()
+    for _ in range(steps * BATCH // SAMPLES):
+        for rows in torch.randperm(SAMPLES, device=device).split(BATCH):
+            optimiser.zero_grad()
+            loss(model(X[rows]), y[rows]).backward()
+            optimiser.step()
+
+
+def scikit_learn(width: int, steps: int) -> None:
+    model = MLPClassifier(
+        (width,), solver="sgd", momentum=MOMENTUM, nesterovs_momentum=False, alpha=PENALTY * BATCH,
+        batch_size=BATCH, learning_rate_init=RATE, max_iter=steps * BATCH // SAMPLES, tol=0.0,
+        n_iter_no_change=10**6,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it stops where the others stop
+        model.fit(*task())
+
+
+def products_alone(width: int, device: str) -> None:
+    """The engine's matrix products and nothing else: what no bookkeeping can get below."""
+    group = 8 if width >= 256 else 32
+    left = torch.randn(group, width, INPUTS, device=device)
+    data = torch.randn(group, INPUTS, BATCH, device=device)
+    last = torch.randn(group, CLASSES, width, device=device)
+    hidden, top = left @ data, last @ (left @ data)
+    signal, into_left, into_last = (torch.empty_like(one) for one in (hidden, left, last))
+    for _ in range(STEPS * MEMBERS // group):
+        torch.bmm(left, data, out=hidden)
+        torch.bmm(last, hidden, out=top)
+        torch.bmm(last.transpose(1, 2), top, out=signal)
+        torch.bmm(top, hidden.transpose(1, 2), out=into_last)
+        torch.bmm(signal, data.transpose(1, 2), out=into_left)
+
+
+def operations(width: int) -> float:
+    """Multiplications and additions of one step of one network: five products."""
+    return 2.0 * BATCH * width * (2 * INPUTS + 3 * CLASSES)
+
+
+def large_product(device: str) -> float:
+    """Operations per second of one large single-precision matrix product."""
+    n = 4096
+    a, b = torch.randn(n, n, device=device), torch.randn(n, n, device=device)
+    out = a @ b
+    return 2.0 * n**3 / min(seconds(lambda: torch.mm(a, b, out=out)) for _ in range(3))
+
+
+def in_turn(sides: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the median time of each side, the sides taking turns."""
+    rounds = [{name: seconds(work) for name, work in sides.items()} for _ in range(ROUNDS + 1)]
+    return {name: statistics.median(one[name] for one in rounds[1:]) for name in sides}
+
+
+Row = Callable[[str, float, float, str, str], dict[str, object]]
+
+
+def rows(row: Row, progress: Callable[[str], None], device: str, threads: int) -> Iterator[dict[str, object]]:
+    """Yield the rows of ``_build/benchmarks.json``; times are per network and step."""
+    for width, goal in GOALS.items():
+        progress(f"ensembles on {device}: width {width}, sides in turn")
+        plain = max(1, 40 // (1 + width // 256))  # epochs enough to time, one network
+        few = plain * (SAMPLES // BATCH)
+
+        def loop(threads: int, width: int = width, few: int = few) -> None:
+            torch.set_num_threads(threads)
+            one_after_another(width, device, few)
+
+        def all_threads(work: Callable[[], object]) -> Callable[[], object]:
+            return lambda: (torch.set_num_threads(threads), work())
+
+        times = in_turn(
+            {
+                "ours": all_threads(lambda width=width: side_by_side(width, device)),
+                "loop, one thread": lambda: loop(1),
+                "loop, all threads": lambda: loop(threads),
+                "products": all_threads(lambda width=width: products_alone(width, device)),
+                "scikit-learn": lambda width=width, few=few: (
+                    scikit_learn(width, few) if width == 64 else None
+                ),
+            }
+        )
+        ours, products = (times[name] / STEPS / MEMBERS * 1e6 for name in ("ours", "products"))
+        alone = min(times["loop, one thread"], times["loop, all threads"]) / few * 1e6
+        name = f"ensembles on {device}, width {width}"
+        yield row(
+            f"{name}: a plain loop of torch, one network after another", alone, ours, f"at least {goal}", "µs"
+        )
+        yield row(
+            f"{name}: the same loop against our matrix products alone, the limit",
+            alone,
+            products,
+            "none",
+            "µs",
+        )
+        if width == 64:
+            theirs = times["scikit-learn"] / few * 1e6
+            yield row(f"{name}: scikit-learn's MLPClassifier", theirs, ours, "at least 10", "µs")
+        if width >= 64:
+            torch.set_num_threads(threads)
+            rate = operations(width) / (ours * 1e-6) / 1e9
+            large = large_product(device) / 1e9
+            yield row(
+                f"{name}: rate against one large matrix product", rate, large, "at least 0.6", "GFLOP/s"
+            )
