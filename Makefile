@@ -39,7 +39,7 @@ book: environment ## run what is out of date, build _build/html/index.html
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
 
 test: environment ## unit tests, every chapter in the quick profile, the built pages
-	python -m pytest
+	python -m pytest --numprocesses auto
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py

@@ -1,11 +1,15 @@
 """What depends on what. Called by make, which also sees to it that one build runs at a time."""
 
+import json
+import shlex
 from pathlib import Path
 
 from l2scaling.publish.project import find_project
 
-PROFILE = config["profile"]
-SITE = config["site"]
+PROFILE = config.get("profile", "published")
+SITE = config.get("site", "_build/html")
+SWEEP = json.loads(Path(config["sweep"]).read_text()) if "sweep" in config else {}
+FOLDER = SWEEP.get("folder", "_build/sweeps/none")
 PROJECT = find_project()
 CHAPTERS = PROJECT.chapters()
 
@@ -19,7 +23,7 @@ WORDS = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())
 
 # Snakemake deletes an output before it makes it anew, and a failed run must not cost the last
 # good one. So what it tracks are hard links; one that has lost its original is dropped here.
-for link in Path("_build/tracked").rglob("*.*"):
+for link in [*Path("_build/tracked").rglob("*.*"), *Path(FOLDER, "tracked").glob("*.ipynb")]:
     if link.is_file() and link.stat().st_nlink == 1:
         link.unlink()
 
@@ -32,8 +36,7 @@ INDEX = f"_build/tracked/{PROFILE}-site/{SITE}/index.html"
 # would count as unneeded while an older site is there.
 rule all:
     input:
-        RUNS,
-        INDEX,
+        [f"{FOLDER}/tracked/{point}.ipynb" for point in SWEEP["points"]] if SWEEP else [*RUNS, INDEX],
 
 
 rule site:
@@ -66,3 +69,23 @@ rule run:
     shell:
         "l2scaling run {wildcards.chapter} --profile {wildcards.profile}"
         " && ln -f _build/runs/{wildcards.profile}/{wildcards.chapter}.ipynb {output:q}"
+
+
+rule point:
+    input:
+        notebook=f"notebooks/{SWEEP.get('chapter', 'none')}.ipynb",
+        package=PACKAGE,
+        machinery=MACHINERY,
+        locks=LOCKS,
+    params:
+        request=lambda wildcards: " ".join(
+            f"-p {name} {shlex.quote(value)}" for name, value in SWEEP["points"][wildcards.point].items()
+        ),
+        values=PROJECT.profile_values(SWEEP["chapter"], SWEEP["profile"]) if SWEEP else {},
+    output:
+        FOLDER + "/tracked/{point}.ipynb",
+    threads: 1
+    shell:
+        "l2scaling run {SWEEP[chapter]} --profile {SWEEP[profile]} {params.request}"
+        " --output {FOLDER:q}/points/{wildcards.point}.ipynb > {FOLDER:q}/points/{wildcards.point}.log 2>&1"
+        " && ln -f {FOLDER:q}/points/{wildcards.point}.ipynb {output:q}"

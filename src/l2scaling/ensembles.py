@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from l2scaling.ensemble_steps import Group, Members, Plan, column
+from l2scaling.ensemble_steps import Group, Plan, column
+from l2scaling.ensemble_steps import Members as Members  # part of what this module offers
 from l2scaling.losses import LOSSES, as_targets, error_signal, mean_loss
 from l2scaling.networks import Initializer, Layer, find_initializer
 

@@ -14,6 +14,8 @@ from l2scaling.scaling import Exponent
 
 MIME = "application/vnd.l2scaling.evidence+json"
 
+ROWS_MIME = "application/vnd.l2scaling.rows+json"
+
 KINDS = {
     "equals": "the measured value lies within the margin of the prediction",
     "equivalent": "the whole interval lies within the margin of the prediction (two one-sided tests)",
@@ -181,6 +183,36 @@ class Evidence:
             "text/markdown": table,
             "text/plain": table,
         }
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a result table, each a flat mapping with the same names, as a sweep gathers them.
+
+    As a cell's result it shows a table and carries the rows. Raises ``ValueError`` for rows that
+    differ in their names, or for none.
+
+    >>> Rows([{"width": 16, "best": 0.01}, {"width": 32, "best": 0.02}]).rows[1]["best"]
+    0.02
+
+    Used in: the cells that a sweep runs.
+    """
+
+    rows: Sequence[dict[str, str | int | float]]
+
+    def __post_init__(self) -> None:
+        if len({tuple(row) for row in self.rows}) != 1:
+            raise ValueError(f"{len(self.rows)} rows; allowed: at least one, all with the same names")
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        names = list(self.rows[0])
+        lines = [names, ["---"] * len(names), *([_entry(row[name]) for name in names] for row in self.rows)]
+        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        return {ROWS_MIME: list(self.rows), "text/markdown": table, "text/plain": table}
+
+
+def _entry(value: str | int | float) -> str:
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def report(**values: Any) -> None:

@@ -42,10 +42,14 @@ class Picture:
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None
     ) -> tuple[dict[str, str], dict[str, str]]:
+        return {"image/svg+xml": self.svg(), "text/plain": self.alt}, {"alt": self.alt}
+
+    def svg(self) -> str:
+        """Return the drawing as SVG text, the same for the same numbers."""
         drawing = io.BytesIO()
         with matplotlib.rc_context(_THEME):
             self.figure.savefig(drawing, format="svg", metadata={"Date": None})
-        return {"image/svg+xml": drawing.getvalue().decode(), "text/plain": self.alt}, {"alt": self.alt}
+        return drawing.getvalue().decode()
 
 
 def _axes(columns: int, height: float = 3.3, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
@@ -157,34 +161,49 @@ def exponent_triples(rows: Sequence[str], predicted: np.ndarray, measured: np.nd
     )
 
 
-def answer(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray) -> Picture:
-    """Draw the answer of the book: the total grows, the pull on a weight does not, and what is open.
+def answer(
+    sizes: Sequence[int],
+    totals: np.ndarray,
+    pulls: np.ndarray,
+    trained_sizes: Sequence[int],
+    started: np.ndarray,
+    trained: np.ndarray,
+) -> Picture:
+    """Draw the answer of the book: the total grows, the pull on a weight does not, training levels it.
 
-    ``totals`` has shape ``(sizes,)``, ``pulls`` ``(sizes, tracked)``; both axes span the same number
-    of decades. The third panel is kept for what training leaves.
+    ``totals`` has shape ``(sizes,)``, ``pulls`` ``(sizes, tracked)``. ``started`` and ``trained``,
+    shape ``(trained sizes, seeds)``, are total penalties before and after training; their bars go
+    from the smallest to the largest seed. All three panels span the same number of decades.
 
-    Used in: penalty-and-pull, for the index page.
+    Used in: stationary-point, for the index page.
     """
     figure, (left, middle, right) = _axes(3)
-    color, other = seaborn.color_palette("colorblind", 2)
+    color, other, third = seaborn.color_palette("colorblind", 3)
     strongest = np.abs(pulls[:, np.abs(pulls[0]).argmax()])
     half = 10 ** (np.log10(totals[-1] / totals[0]) / 2 + 0.4)
     left.loglog(sizes, totals, "o-", color=color)
-    left.set(ylabel="total penalty (loss)", ylim=(np.sqrt(totals[0] * totals[-1]) / half,
-             np.sqrt(totals[0] * totals[-1]) * half))  # fmt: skip
+    left.set_ylabel("total penalty (loss)")
     middle.loglog(sizes, strongest, "s-", color=other)
-    middle.set(
-        ylabel="pull on one weight\n(loss per weight unit)", ylim=(strongest[0] / half, strongest[0] * half)
-    )
-    right.set(ylabel="total penalty after training (loss)", xticks=[], yticks=[])
-    right.text(
-        0.5, 0.5, "not yet\nmeasured", ha="center", va="center", color="0.35", transform=right.transAxes
-    )
-    for axes in (left, middle, right):
-        axes.set_xlabel("number of weights P")
+    middle.set_ylabel("pull on one weight\n(loss per weight unit)")
+    for values, marker, shade, label in (
+        (started, "o", color, "at the start"),
+        (trained, "^", third, "after training"),
+    ):
+        mean = values.mean(axis=1)
+        bars = np.stack([mean - values.min(axis=1), values.max(axis=1) - mean])
+        right.errorbar(trained_sizes, mean, yerr=bars, fmt=marker + "-", color=shade, capsize=3, label=label)
+    right.set(xscale="log", yscale="log", ylabel="total penalty (loss)")
+    right.legend(fontsize="small")
+    shown = (totals, strongest, np.concatenate([started, trained]))
+    for axes, values in zip((left, middle, right), shown, strict=True):
+        centre = np.sqrt(values.min() * values.max())
+        axes.set(xlabel="number of weights P", ylim=(centre / half, centre * half))
     growth, moved = totals[-1] / totals[0], np.ptp(strongest)
+    before, after = (values.mean(axis=1) for values in (started, trained))
     return Picture(
         figure,
         f"From {sizes[0]:,} to {sizes[-1]:,} weights the total penalty grows {growth:,.0f}-fold; the pull on "
-        f"one and the same weight changes by {moved:g}. What training leaves is not yet measured.",
+        f"one and the same weight changes by {moved:g}. In networks of {trained_sizes[0]:,} to "
+        f"{trained_sizes[-1]:,} weights the total is {before[0]:.2g} to {before[-1]:.2g} at the start and "
+        f"{after[0]:.3g} to {after[-1]:.3g} after training.",
     )

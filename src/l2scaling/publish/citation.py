@@ -1,63 +1,158 @@
-"""References to the book and to its chapters, made from CITATION.cff."""
+"""References to the book and to its chapters, made from CITATION.cff and the published runs."""
 
 import json
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
 from typing import Any
 
+import nbformat
 import yaml
 
 from l2scaling.publish.project import Project, title, unknown
 
-FORMATS = ("bibtex", "ris", "csl-json")
+FORMATS = ("bibtex", "ris", "csl-json", "text")
+
+SUFFIXES = {"bibtex": "bib", "ris": "ris", "csl-json": "json"}
+"""File endings of the formats that reference managers read."""
 
 
-def cite(project: Project, what: str, form: str) -> str:
+@dataclass(frozen=True)
+class Reference:
+    """What a reference to the book, or to one chapter of it, has to say.
+
+    ``chapter`` is None for the book. ``run`` is the first sixteen digits of the hash over what
+    the run was made from, so that a reader can tell which run is meant; None before any run.
+    """
+
+    key: str
+    authors: tuple[str, ...]
+    book: str
+    chapter: str | None
+    date: tuple[int, int, int]
+    version: str
+    url: str | None
+    run: str | None
+
+    @property
+    def title(self) -> str:
+        return self.chapter or self.book
+
+    @property
+    def edition(self) -> str:
+        return f"version {self.version}" + (f", run {self.run}" if self.run else "")
+
+
+def reference(project: Project, what: str, profile: str = "published") -> Reference:
+    """Return the reference to ``"book"`` or to a chapter, or raise ``RequestError`` for another name.
+
+    The address of a chapter is known where CITATION.cff has one for the book.
+    """
+    chapters = project.chapters()
+    if what != "book" and what not in chapters:
+        raise unknown("chapter", what, ["book", *chapters])
+    book = yaml.safe_load((project.root / "CITATION.cff").read_text())
+    url = book.get("url")
+    if url and what != "book":
+        url = f"{url.rstrip('/')}/notebooks/{what}.html"
+    runs = [_run(project, chapter, profile) for chapter in (chapters if what == "book" else [what])]
+    year, month, day = (int(part) for part in str(book["date-released"]).split("-"))
+    return Reference(
+        key=f"l2scaling-{what}",
+        authors=tuple(author["name"] for author in book["authors"]),
+        book=book["title"],
+        chapter=None if what == "book" else title(project.source(what)),
+        date=(year, month, day),
+        version=book["version"],
+        url=url,
+        run=_joint(runs),
+    )
+
+
+def cite(project: Project, what: str, form: str, profile: str = "published") -> str:
     """Return the reference to ``"book"`` or to a chapter in one of ``FORMATS``.
 
     Raises ``RequestError`` for another name or format.
     """
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
-    if what != "book" and what not in project.chapters():
-        raise unknown("chapter", what, ["book", *project.chapters()])
-    book = yaml.safe_load((project.root / "CITATION.cff").read_text())
-    chapter = None if what == "book" else title(project.source(what))
-    return {"bibtex": _bibtex, "ris": _ris, "csl-json": _csl}[form](book, what, chapter)
+    writers = {"bibtex": _bibtex, "ris": _ris, "csl-json": _csl, "text": _text}
+    return writers[form](reference(project, what, profile))
 
 
-def _authors(book: dict[str, Any]) -> list[str]:
-    return [author["name"] for author in book["authors"]]
+def _run(project: Project, chapter: str, profile: str) -> str | None:
+    path = project.run_path(chapter, profile)
+    if not path.is_file():
+        return None
+    source: str = nbformat.read(path, as_version=4).metadata["l2scaling"]["source"]
+    return source
 
 
-def _date(book: dict[str, Any]) -> list[int]:
-    return [int(part) for part in str(book["date-released"]).split("-")]
+def _joint(runs: list[str | None]) -> str | None:
+    """One hash for a chapter's run, or for all of them together."""
+    known = [run for run in runs if run]
+    if len(known) < len(runs):
+        return None
+    return (known[0] if len(known) == 1 else sha256("".join(known).encode()).hexdigest())[:16]
 
 
-def _bibtex(book: dict[str, Any], what: str, chapter: str | None) -> str:
-    fields = {"author": " and ".join(f"{{{name}}}" for name in _authors(book))}
-    fields |= {"title": chapter, "booktitle": book["title"]} if chapter else {"title": book["title"]}
-    fields |= {"year": str(_date(book)[0]), "edition": f"version {book['version']}"}
-    fields |= {"url": book["url"]} if "url" in book else {}
+def _bibtex(one: Reference) -> str:
+    fields = {"author": " and ".join(f"{{{name}}}" for name in one.authors), "title": f"{{{one.title}}}"}
+    fields |= {"booktitle": one.book} if one.chapter else {}
+    fields |= {"year": str(one.date[0]), "edition": f"version {one.version}"}
+    fields |= {"note": f"run {one.run}"} if one.run else {}
+    fields |= {"url": one.url} if one.url else {}
     body = "".join(f"  {key} = {{{value}}},\n" for key, value in fields.items())
-    return f"@{'incollection' if chapter else 'book'}{{l2scaling-{what},\n{body}}}"
+    return f"@{'incollection' if one.chapter else 'book'}{{{one.key},\n{body}}}"
 
 
-def _ris(book: dict[str, Any], what: str, chapter: str | None) -> str:
-    lines = [("TY", "CHAP" if chapter else "BOOK"), *(("AU", name) for name in _authors(book))]
-    lines += [("TI", chapter), ("T2", book["title"])] if chapter else [("TI", book["title"])]
-    lines += [("PY", str(_date(book)[0])), ("ET", book["version"])]
-    lines += [("UR", book["url"])] if "url" in book else []
+def _ris(one: Reference) -> str:
+    lines = [("TY", "CHAP" if one.chapter else "BOOK"), *(("AU", name) for name in one.authors)]
+    lines += [("TI", one.title)] + ([("T2", one.book)] if one.chapter else [])
+    lines += [("PY", str(one.date[0])), ("DA", "{:04}/{:02}/{:02}".format(*one.date)), ("ET", one.version)]
+    lines += [("N1", f"run {one.run}")] if one.run else []
+    lines += [("UR", one.url)] if one.url else []
     return "\n".join(f"{tag}  - {value}" for tag, value in [*lines, ("ER", "")])
 
 
-def _csl(book: dict[str, Any], what: str, chapter: str | None) -> str:
+def _csl(one: Reference) -> str:
     item: dict[str, Any] = {
-        "id": f"l2scaling-{what}",
-        "type": "chapter" if chapter else "book",
-        "title": chapter or book["title"],
-        "author": [{"literal": name} for name in _authors(book)],
-        "issued": {"date-parts": [_date(book)]},
-        "version": book["version"],
+        "id": one.key,
+        "type": "chapter" if one.chapter else "book",
+        "title": one.title,
+        "author": [{"literal": name} for name in one.authors],
+        "issued": {"date-parts": [list(one.date)]},
+        "version": one.version,
     }
-    item |= {"container-title": book["title"]} if chapter else {}
-    item |= {"URL": book["url"]} if "url" in book else {}
+    item |= {"container-title": one.book} if one.chapter else {}
+    item |= {"note": f"run {one.run}"} if one.run else {}
+    item |= {"URL": one.url} if one.url else {}
     return json.dumps([item], indent=2, ensure_ascii=False)
+
+
+def _text(one: Reference) -> str:
+    authors, place = ", ".join(one.authors), f". In: {one.book}" if one.chapter else ""
+    address = f" {one.url}" if one.url else ""
+    return f"{authors} ({one.date[0]}). {one.title}{place}, {one.edition}.{address}"
+
+
+def section(project: Project, chapter: str, profile: str, folder: str) -> str:
+    """Return the section *Cite this chapter* as Markdown; ``folder`` holds the files to download."""
+    links = " · ".join(
+        f"{{download}}`{form} <{folder}/{chapter}.{suffix}>`" for form, suffix in SUFFIXES.items()
+    )
+    boxes = "\n\n".join(
+        f"````{{dropdown}} {form}\n```text\n{cite(project, chapter, form, profile)}\n```\n````"
+        for form in SUFFIXES
+    )
+    return f"## Cite this chapter\n\n{cite(project, chapter, 'text', profile)}\n\n{links}\n\n{boxes}"
+
+
+def meta_tags(one: Reference) -> str:
+    """Return the tags by which scholarly search engines know a page, as HTML."""
+    tags = [("citation_title", one.title)]
+    tags += [("citation_author", name) for name in one.authors]
+    tags += [("citation_publication_date", "{}/{:02}/{:02}".format(*one.date))]
+    tags += [("citation_inbook_title", one.book)] if one.chapter else []
+    tags += [("citation_public_url", one.url)] if one.url else []
+    return "\n".join(f'<meta name="{name}" content="{escape(content)}">' for name, content in tags)

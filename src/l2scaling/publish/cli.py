@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -9,9 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from l2scaling import __version__
+from l2scaling import __version__, conventions
 from l2scaling.evidence import number
-from l2scaling.publish import citation, gather, site
+from l2scaling.publish import citation, gather, site, sweep
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
 from l2scaling.publish.provenance import is_fresh
@@ -73,6 +74,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--output", type=Path, metavar="FILE", help="where to write the executed notebook")
     run.add_argument("--cell-timeout", type=int, default=CELL_TIMEOUT, metavar="SECONDS")
 
+    sweeping = add("sweep", _sweep, "Run a chapter at every point of a grid and gather the results.")
+    sweeping.add_argument("chapter")
+    sweeping.add_argument(
+        "--grid", action="append", default=[], metavar="NAME=V1,V2,…",
+        help="values of a parameter; may be repeated, and then every combination is run",
+    )  # fmt: skip
+    sweeping.add_argument("--seeds", type=int, metavar="K", help="K seeds, counted from the chapter's own")
+    _profile(sweeping)
+    sweeping.add_argument("--output", type=Path, metavar="FOLDER", help="where to keep points and tables")
+    sweeping.add_argument("--jobs", type=int, metavar="J", help="points at once; one a core if not given")
+
     evidence = add("evidence", _evidence, "List the evidence in the executed notebooks.")
     evidence.add_argument("chapter", nargs="?")
     _profile(evidence)
@@ -81,6 +93,20 @@ def _parser() -> argparse.ArgumentParser:
     cite = add("cite", _cite, "Print a reference to a chapter, or to the book.")
     cite.add_argument("what", metavar="CHAPTER|book")
     cite.add_argument("--format", default="bibtex", help=", ".join(citation.FORMATS))
+
+    convert = add("convert", _convert, "Say what a value of one API's λ is in another API.")
+    # So that -1, -inf and -nan are values to be refused by name, not options to be unknown.
+    convert._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
+    convert.add_argument("value", metavar="VALUE")
+    convert.add_argument(
+        "--from", dest="source", required=True, metavar="API", help="such as torch.optim.SGD"
+    )
+    convert.add_argument("--to", dest="target", required=True, metavar="API", help="or penalty_coefficient")
+    convert.add_argument("--samples", metavar="N", help="samples in the data loss")
+    convert.add_argument("--batch-size", metavar="B", help="samples of one step")
+    convert.add_argument("--learning-rate", metavar="H")
+    convert.add_argument("--l1-ratio", metavar="R", help="share of L1 in an elastic net")
+    convert.add_argument("--json", action="store_true", help="print one list of objects")
 
     accept = add("accept", _accept, "Copy the published runs' evidence to results/, for review as a diff.")
     accept.add_argument("chapters", nargs="*", metavar="CHAPTER")
@@ -136,6 +162,14 @@ def _run(project: Project, options: argparse.Namespace) -> None:
     print(path)
 
 
+def _sweep(project: Project, options: argparse.Namespace) -> None:
+    axes = [sweep.parse_axis(text) for text in options.grid]
+    grid = sweep.points(project, options.chapter, axes, options.seeds, options.profile)
+    folder = sweep.sweep(project, options.chapter, grid, options.profile, options.output, options.jobs)
+    for path in sorted(folder.glob("*.*v*")):  # tables and picture
+        print(path)
+
+
 def _evidence(project: Project, options: argparse.Namespace) -> None:
     if options.chapter:
         project.require_chapter(options.chapter)
@@ -149,6 +183,41 @@ def _evidence(project: Project, options: argparse.Namespace) -> None:
 
 def _cite(project: Project, options: argparse.Namespace) -> None:
     print(citation.cite(project, options.what, options.format))
+
+
+def _convert(project: Project, options: argparse.Namespace) -> None:
+    given = {
+        name: _parsed(f"--{name.replace('_', '-')}", text, kind)
+        for name, kind in (
+            ("samples", int),
+            ("batch_size", int),
+            ("learning_rate", float),
+            ("l1_ratio", float),
+        )
+        if (text := getattr(options, name)) is not None
+    }
+    try:
+        setting = conventions.Setting(**given)
+        value = _parsed("VALUE", options.value, float)
+        found = conventions.convert(value, options.source, options.target, setting)
+    except conventions.ConventionError as error:
+        raise RequestError(str(error)) from error
+    columns = ["value", "penalty_coefficient", "note"]
+    if options.json:
+        _show([asdict(found)], True, columns)
+        return
+    print(f"{options.target}: {found.value:.12g}")
+    if found.penalty_coefficient is not None:
+        print(f"penalty_coefficient: {found.penalty_coefficient:.12g}")
+    print(found.note)
+
+
+def _parsed(what: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError as error:
+        allowed = "a whole number, 1 or more" if kind is int else "a number"
+        raise RequestError(f"{what} cannot be {text!r}; allowed: {allowed}") from error
 
 
 def _accept(project: Project, options: argparse.Namespace) -> None:

@@ -23,7 +23,8 @@ class Claim:
     """One claim on trial, as book/claims.yml states it.
 
     ``ruling`` is the ruling predicted; ``chapters`` are those whose records decide; ``because``
-    is the reason, written once there are records.
+    is the reason, written once there are records. ``answer`` is the ruling that the records gave
+    a claim for which ``ruling`` predicted nothing, being ``open``.
     """
 
     id: str
@@ -33,6 +34,7 @@ class Claim:
     ruling: str
     chapters: tuple[str, ...]
     because: str = ""
+    answer: str = ""
 
 
 def claims(project: Project) -> list[Claim]:

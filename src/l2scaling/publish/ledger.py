@@ -25,7 +25,8 @@ def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) ->
     """Rule on a claim from its records: the one rule of the book.
 
     Without records the claim is not yet tried. If a record does not meet its prediction the
-    claim is ``open``, whatever was expected. Otherwise the predicted ruling stands: finally
+    claim is ``open``, whatever was expected. Otherwise the predicted ruling stands, or the answer
+    that the records gave where none was predicted: finally
     when every chapter that the claim needs has reported, "so far" before that.
     """
     if not records:
@@ -33,7 +34,8 @@ def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) ->
     missed = sum(not record.holds for record in records)
     if missed:
         return f"open: {missed} of {len(records)} predictions not met"
-    return claim.ruling if set(claim.chapters) <= set(chapters) else f"{claim.ruling}, so far"
+    ruling = claim.answer or claim.ruling
+    return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
 
 
 def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str]) -> str:

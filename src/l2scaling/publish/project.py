@@ -62,9 +62,14 @@ class Project:
         if name not in self.chapters():
             raise unknown("chapter", name, self.chapters())
 
+    def cells(self) -> list[str]:
+        """Return the notebooks that are no chapters: those that sweeps run, one result a run."""
+        return sorted({path.stem for path in self.notebooks.glob("*.ipynb")} - set(self.chapters()))
+
     def source(self, chapter: str) -> nbformat.NotebookNode:
-        """Return a chapter's source notebook, or raise ``RequestError`` if the file is broken."""
-        self.require_chapter(chapter)
+        """Return the source notebook of a chapter or cell, or raise ``RequestError`` if it is broken."""
+        if chapter not in self.cells():
+            self.require_chapter(chapter)
         path = self.notebooks / f"{chapter}.ipynb"
         return read_notebook(path, f"notebook of chapter {chapter!r}")
 

@@ -16,6 +16,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
+from l2scaling.frameworks import MissingFrameworkError
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared, resolve
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
@@ -38,7 +39,8 @@ def run_chapter(
     """Execute a chapter and return the path of the executed notebook.
 
     Everything that can be wrong with the request is found before a kernel starts
-    (``RequestError``). The result replaces the file at ``output`` only when every code cell
+    (``RequestError``), but for a framework that is not installed, which its import cell finds.
+    The result replaces the file at ``output`` only when every code cell
     has run without error; otherwise ``RunError`` names chapter, cell and cause, and the
     partial notebook is kept beside it as ``NAME.failed.ipynb``.
     """
@@ -73,6 +75,9 @@ def run_chapter(
                 )
         except Exception as error:  # whatever stops papermill is a failed run, reported as one
             cause = _cause(error, cell_timeout)
+            missing = MissingFrameworkError.__name__
+            if isinstance(error, PapermillExecutionError) and error.ename == missing:
+                raise RequestError(f"chapter {chapter!r} cannot run: {error.evalue}") from error
         if not working.is_file():
             raise RunError(f"chapter {chapter!r} failed before its first cell: {cause}")
         executed = read_notebook(working, "the executed notebook")

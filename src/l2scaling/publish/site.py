@@ -1,5 +1,6 @@
 """From executed notebooks to HTML: lay out the sources, build them, put the site in place."""
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import nbformat
 import yaml
 
 from l2scaling.evidence import MIME
-from l2scaling.publish import citation, gather, ledger
+from l2scaling.publish import citation, gather, ledger, reference
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import Project, RunError, title
@@ -65,7 +66,10 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     _write_config(project, source / "_config.yml")
     (source / "notebooks").mkdir()
     for chapter, notebook in runs.items():
-        nbformat.write(_dressed(project, chapter, notebook), source / "notebooks" / f"{chapter}.ipynb")
+        dressed = _dressed(project, chapter, notebook)
+        words = citation.section(project, chapter, profile, "../book/_generated/cite")
+        dressed.cells.append(nbformat.v4.new_markdown_cell(words, id="cite-this-chapter"))
+        nbformat.write(dressed, source / "notebooks" / f"{chapter}.ipynb")
 
     claims = gather.claims(project)
     generated = source / "book" / "_generated"
@@ -75,10 +79,30 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "verdicts": ledger.verdicts_page(claims, records, titles),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
         "runs": ledger.runs_page(list(runs.values()), titles),
-        "cite-book": _quoted(citation.cite(project, "book", "bibtex")),
-        "cite-chapters": "\n\n".join(_quoted(citation.cite(project, name, "bibtex")) for name in chapters),
+        "reference": reference.reference_page(),
+        "cite-book": _quoted(citation.cite(project, "book", "bibtex", profile)),
+        "cite-chapters": "\n".join(f"- {_cited(project, name, profile)}" for name in chapters),
     }.items():
         (generated / f"{name}.md").write_text(text)
+    _write_references(project, profile, generated)
+
+
+def _cited(project: Project, chapter: str, profile: str) -> str:
+    return f"{citation.cite(project, chapter, 'text', profile)} [Formats](../notebooks/{chapter}.ipynb)"
+
+
+def _write_references(project: Project, profile: str, folder: Path) -> None:
+    """Write the files that *Cite this chapter* offers, and the tags that go into pages' heads."""
+    (folder / "cite").mkdir()
+    tags = {"book/index": citation.meta_tags(citation.reference(project, "book", profile))}
+    for what in ["book", *project.chapters()]:
+        for form, suffix in citation.SUFFIXES.items():
+            (folder / "cite" / f"{what}.{suffix}").write_text(
+                citation.cite(project, what, form, profile) + "\n"
+            )
+        if what != "book":
+            tags[f"notebooks/{what}"] = citation.meta_tags(citation.reference(project, what, profile))
+    (folder / "meta-tags.json").write_text(json.dumps(tags))
 
 
 def _figures_for_other_pages(runs: Iterable[nbformat.NotebookNode], folder: Path) -> None:

@@ -1,0 +1,250 @@
+"""What λ means where: known values, round trips, refusals, real calls, and the command convert."""
+
+import json
+import os
+import subprocess
+
+import numpy as np
+import pytest
+from conftest import BIN, complaint, environment, l2scaling
+
+from l2scaling.conventions import (
+    REGISTRY,
+    ConventionError,
+    Setting,
+    convert,
+    find,
+    library_conventions,
+    names,
+    table,
+)
+from l2scaling.conventions_measured import Size, measure, measure_lbfgs
+from l2scaling.conventions_solved import group_means, solve, solvers
+
+FULL = Setting(samples=500, batch_size=50, learning_rate=0.1, l1_ratio=0.25)
+
+KNOWN = [
+    # value, from, to, expected
+    (0.01, "keras.regularizers.L2", "torch.optim.SGD", 0.02),
+    (0.02, "torch.optim.SGD", "keras.regularizers.L2", 0.01),
+    (0.01, "keras.regularizers.L1L2:l2", "optax.add_decayed_weights", 0.02),
+    (0.01, "torch.optim.Adam", "keras.optimizers.SGD", 0.01),
+    (1.0, "sklearn.linear_model.Ridge", "penalty_coefficient", 0.002),
+    (2.0, "sklearn.linear_model.LogisticRegression", "penalty_coefficient", 0.001),
+    (0.001, "penalty_coefficient", "sklearn.linear_model.LogisticRegression", 2.0),
+    (10.0, "sklearn.neural_network.MLPClassifier", "penalty_coefficient", 0.2),
+    (1.0, "lambda_over_2m", "penalty_coefficient", 0.002),
+    (1.0, "xgboost.XGBRegressor", "sklearn.linear_model.Ridge", 1.0),
+    (0.4, "sklearn.linear_model.ElasticNet:l2", "sklearn.linear_model.SGDClassifier", 0.3),
+    (0.4, "sklearn.linear_model.ElasticNet:l1", "sklearn.linear_model.Lasso", 0.1),
+    (0.1, "keras.regularizers.L1", "sklearn.linear_model.Lasso", 0.1),
+    (0.01, "torch.optim.AdamW", "optax.adamw", 0.01),
+    (0.05, "share_per_step", "keras.optimizers.AdamW", 0.5),
+]
+
+
+@pytest.mark.parametrize(("value", "source", "target", "expected"), KNOWN)
+def test_known_conversions(value, source, target, expected):
+    assert convert(value, source, target, FULL).value == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("source", names())
+def test_every_row_round_trips_with_every_row_of_its_family(source):
+    """Random values over twelve decades and random settings, by way of c or of the family's own unit."""
+    rng = np.random.default_rng([20260101, names().index(source)])
+    targets = [one.name for one in REGISTRY if one.family == find(source).family]
+    for _ in range(50):
+        value = 10 ** rng.uniform(-8, 4)
+        setting = Setting(
+            samples=int(rng.integers(1, 10**6)),
+            batch_size=int(rng.integers(1, 10**4)),
+            learning_rate=10 ** rng.uniform(-6, 0),
+            l1_ratio=rng.uniform(0.01, 0.99),
+        )
+        for target in targets:
+            there = convert(value, source, target, setting)
+            back = convert(there.value, target, source, setting)
+            assert back.value == pytest.approx(value, rel=1e-12)
+            if find(source).family == "l2":
+                assert back.penalty_coefficient == pytest.approx(there.penalty_coefficient, rel=1e-12)
+
+
+def test_c_is_given_in_the_family_of_c_only_and_zero_stays_zero():
+    assert convert(1, "keras.regularizers.L2", "torch.optim.SGD").penalty_coefficient == 2
+    assert convert(1, "torch.optim.AdamW", "optax.adamw").penalty_coefficient is None
+    assert convert(1, "keras.regularizers.L1", "sklearn.linear_model.Lasso").penalty_coefficient is None
+    assert convert(0, "keras.regularizers.L2", "torch.optim.SGD").value == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [
+        ("torch.optim.AdamW", "penalty_coefficient", "beside the optimiser's step"),
+        ("keras.regularizers.L2", "keras.optimizers.AdamW", "under plain SGD without momentum they agree"),
+        ("keras.regularizers.L1", "keras.regularizers.L2", "one size of weight"),
+        ("sklearn.linear_model.Lasso", "optax.adamw", "one size for every weight"),
+    ],
+)
+def test_two_families_are_refused_with_the_reason(source, target, reason):
+    with pytest.raises(ConventionError, match=reason) as refusal:
+        convert(0.01, source, target, FULL)
+    assert "0.01" in str(refusal.value)
+    assert "allowed" in str(refusal.value)
+
+
+@pytest.mark.parametrize("one", [one for one in REGISTRY if one.needs], ids=lambda one: one.name)
+def test_a_missing_quantity_is_named(one):
+    option = "--" + one.needs[0].replace("_", "-")
+    for source, target in ((one.name, one.name), (_neighbour(one), one.name)):
+        with pytest.raises(ConventionError, match=f"needs {one.needs[0]}.*{option}"):
+            convert(0.01, source, target)
+
+
+def _neighbour(one):
+    return {"l2": "penalty_coefficient", "l1": "keras.regularizers.L1", "decoupled": "optax.adamw"}[
+        one.family
+    ]
+
+
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("source", ["keras.regularizers.L2", "sklearn.linear_model.LogisticRegression"])
+def test_a_value_that_means_nothing_is_refused(value, source):
+    with pytest.raises(ConventionError, match="allowed"):
+        convert(value, source, "penalty_coefficient", FULL)
+
+
+def test_limits_of_a_reciprocal():
+    with pytest.raises(ConventionError, match="above 0"):
+        convert(0.0, "sklearn.linear_model.LogisticRegression", "penalty_coefficient", FULL)
+    with pytest.raises(ConventionError, match="no finite C"):
+        convert(0.0, "penalty_coefficient", "sklearn.linear_model.LogisticRegression", FULL)
+    with pytest.raises(ConventionError, match="beyond"):
+        convert(1e308, "keras.regularizers.L2", "penalty_coefficient")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"samples": 0},
+        {"batch_size": -3},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"l1_ratio": 2},
+    ],
+)
+def test_a_senseless_setting_is_refused(wrong):
+    with pytest.raises(ConventionError, match="allowed"):
+        Setting(**wrong)
+
+
+@pytest.mark.parametrize("one", library_conventions(), ids=lambda one: one.name)
+def test_a_real_call_uses_the_coefficient_of_the_registry(one):
+    size = Size(weights=16, samples=60, batch_size=15)
+    reading = measure(one.name, 0.05, size, seed=3, l1_ratio=0.3)
+    expected = one.coefficient(0.05, Setting(samples=60, batch_size=15, l1_ratio=0.3))
+    assert reading.weights == pytest.approx(expected, rel=one.tolerance)
+    for part in (reading.bias, reading.scale):
+        if not np.isnan(part):
+            assert part / expected == pytest.approx(float(one.decays_biases), abs=1e-5)
+    wrong = one.coefficient(0.05, Setting(samples=61, batch_size=16, l1_ratio=0.3))
+    assert (reading.weights != pytest.approx(wrong, rel=one.tolerance)) == one.divides_by_samples
+
+
+def test_lbfgs_divides_by_all_samples():
+    assert measure_lbfgs(10.0, 200, seed=1) == pytest.approx(10.0 / 200, rel=1e-3)
+
+
+def test_one_ridge_problem_has_one_solution_once_converted():
+    rng = np.random.default_rng(5)
+    groups = np.arange(60) % 3
+    y = np.array([-0.7, 0.9, 0.3])[groups] + rng.normal(0, 0.1, 60)
+    exact = group_means(groups, y, 0.05)
+    setting = Setting(samples=60, l1_ratio=0.0)
+    for name in solvers():
+        if find(name).family == "l2" and name != "sklearn.linear_model.SGDRegressor":
+            value = convert(0.05, "penalty_coefficient", name, setting).value
+            assert solve(name, value, groups, y) == pytest.approx(exact, rel=1e-6), name
+            if value != 0.05:  # the bare number solves another problem
+                assert solve(name, 0.05, groups, y) != pytest.approx(exact, rel=1e-2), name
+
+
+def test_the_table_has_every_library_row_and_whatever_was_measured():
+    lines = table({"torch.optim.SGD": 0.25}).splitlines()
+    assert len(lines) == 2 + len(library_conventions())
+    assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
+    assert lines[2].endswith("| 0.25 |")
+
+
+def test_the_command_prints_one_object():
+    words = (
+        "convert",
+        "1",
+        "--from",
+        "sklearn.linear_model.Ridge",
+        "--to",
+        "torch.optim.SGD",
+        "--samples",
+        "100",
+    )
+    done = l2scaling(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)
+    assert set(found) == {"value", "penalty_coefficient", "note"}
+    assert found["value"] == found["penalty_coefficient"] == 0.01
+    assert "α/N" in found["note"]
+    assert "torch.optim.SGD: 0.01" in l2scaling(*words).stdout
+
+
+KERAS = ("--from", "keras.regularizers.L2", "--to", "torch.optim.SGD")
+RIDGE = ("--from", "sklearn.linear_model.Ridge", "--to", "torch.optim.SGD")
+
+WRONG = {
+    "unknown API": (
+        ("1", "--from", "keras.regularizers.L3", *KERAS[2:]),
+        ["'keras.regularizers.L3'", "nearest"],
+    ),
+    "two penalties": (
+        ("1", "--from", "sklearn.linear_model.ElasticNet", *KERAS[2:]),
+        ["two penalties", "sklearn.linear_model.ElasticNet:l2"],
+    ),
+    "no number": (("abc", *KERAS), ["'abc'", "a number"]),
+    "negative": (("-1", *KERAS), ["-1", "0 or more"]),
+    "negative power": (("-1e-3", *KERAS), ["-0.001", "0 or more"]),
+    "infinite": (("inf", *KERAS), ["inf", "finite"]),
+    "minus infinity": (("-inf", *KERAS), ["-inf", "finite"]),
+    "not a number": (("nan", *KERAS), ["nan", "finite"]),
+    "no samples": (("1", *RIDGE), ["samples", "--samples"]),
+    "samples not positive": (("1", *RIDGE, "--samples", "0"), ["0", "1 or more"]),
+    "samples negative": (("1", *RIDGE, "--samples", "-5"), ["-5", "1 or more"]),
+    "samples not whole": (("1", *RIDGE, "--samples", "1.5"), ["'1.5'", "whole number"]),
+    "no batch": (
+        ("1", "--from", "sklearn.neural_network.MLPClassifier", *KERAS[2:]),
+        ["batch_size", "--batch-size", "lbfgs"],
+    ),
+    "no rate": (("1", "--from", "share_per_step", "--to", "optax.adamw"), ["--learning-rate"]),
+    "two families": (("1", "--from", "torch.optim.AdamW", *KERAS[2:]), ["no equivalent", "Adam"]),
+    "no target": (("1", "--from", "torch.optim.SGD"), ["--to"]),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_conversion_is_one_line(case):
+    words, wanted = WRONG[case]
+    line = complaint(l2scaling("convert", *words), 2)
+    assert all(part in line for part in wanted), line
+
+
+def test_a_missing_framework_stops_the_chapter_with_the_way_to_get_it(tmp_path):
+    (tmp_path / "lightgbm.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'lightgbm'\", name='lightgbm')\n"
+    )
+    output = tmp_path / "out.ipynb"
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    command = [BIN / "l2scaling", "run", "conventions", "--profile", "quick", "--output", output]
+    done = subprocess.run(
+        command, env=environment() | {"PYTHONPATH": path}, cwd=tmp_path, capture_output=True, text=True
+    )
+    line = complaint(done, 2)
+    assert "LightGBM is not installed" in line
+    assert "pip install -e '.[frameworks]'" in line
+    assert not list(tmp_path.glob("*.ipynb"))

@@ -1,0 +1,109 @@
+"""Sweeps: every point runs once, failures are named and cost nothing, and a second call resumes."""
+
+import csv
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import BIN, complaint, environment, l2scaling, sample_notebook
+
+from l2scaling.publish.sweep import parse_axis
+
+ROWS = "from l2scaling.evidence import Rows\nRows([{'size': n, 'square': n * seed} for n in sizes])"
+
+
+@pytest.fixture
+def swept(sample: Path) -> Path:
+    """The sample project, whose chapter ends in a table of rows."""
+    notebook = sample_notebook()
+    notebook.cells.append(nbformat.v4.new_code_cell(ROWS, id="rows"))
+    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
+    return sample
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_point_runs_and_its_rows_are_gathered(swept, tmp_path):
+    words = ["sweep", "sample", "--grid", "pause=0.0,0.25", "--grid", "sizes=[1],[2, 3]", "--seeds", "2"]
+    done = l2scaling(*words, "--output", tmp_path / "out", project=swept)
+    assert done.returncode == 0, done.stderr
+    assert "8 of 8 points done" in done.stderr
+    rows = table(tmp_path / "out" / "rows.csv")
+    assert len(rows) == 2 * (1 + 2) * 2
+    assert all(int(row["square"]) == int(row["size"]) * int(row["seed"]) for row in rows)
+    assert {row["seed"] for row in rows} == {"3", "4"}
+    assert all(row["source"] and row["torch"] and row["started"] for row in rows)
+
+
+def test_a_failing_point_is_named_and_costs_no_other_and_a_second_call_resumes(swept, tmp_path):
+    words = ["sweep", "sample", "--grid", "mode=good,raise", "--seeds", "2", "--output", tmp_path / "out"]
+    line = complaint(l2scaling(*words, project=swept), 1)
+    assert "2 of 4 points failed" in line
+    assert "mode=raise, seed=3" in line
+    assert "ZeroDivisionError" in line
+    assert {row["mode"] for row in table(tmp_path / "out" / "rows.csv")} == {"good"}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "points").glob("*.ipynb")}
+
+    notebook = swept / "notebooks" / "sample.ipynb"
+    notebook.touch()  # no change, so nothing that succeeded runs again
+    complaint(l2scaling(*words, project=swept), 1)
+    succeeded = [path for path in before if not path.name.endswith(".failed.ipynb")]
+    assert len(succeeded) == 2
+    assert all(path.stat().st_mtime_ns == before[path] for path in succeeded)
+
+
+def test_a_killed_sweep_goes_on_where_it_stopped(swept, tmp_path):
+    words = ["sweep", "sample", "--grid", "pause=0.0,4.0", "--output", tmp_path / "out", "--jobs", "1"]
+    command = [str(BIN / "l2scaling"), *map(str, words)]
+    killed = subprocess.Popen(
+        command, env=environment(swept), stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    tracked = tmp_path / "out" / "tracked"
+    end = time.monotonic() + 60
+    while time.monotonic() < end and len(list(tracked.glob("*.ipynb"))) < 1:
+        time.sleep(0.1)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    (first,) = tracked.glob("*.ipynb")
+    made = first.stat().st_mtime_ns
+    done = l2scaling(*words, project=swept)
+    assert done.returncode == 0, done.stderr
+    assert first.stat().st_mtime_ns == made
+    assert len(table(tmp_path / "out" / "rows.csv")) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sample"], "--grid"),
+        (["sample", "--grid", "pause"], "'pause'"),
+        (["sample", "--grid", "pause=1.0,,2.0"], "'pause=1.0,,2.0'"),
+        (["sample", "--grid", "pausse=1.0"], "'pausse'"),
+        (["sample", "--grid", "pause=1.0,eleven"], "eleven"),
+        (["sample", "--grid", "pause=1.0,11"], "11"),
+        (["sample", "--grid", "pause=1.0", "--grid", "pause=2.0"], "twice"),
+        (["sample", "--grid", "seed=1,2", "--seeds", "2"], "--seeds"),
+        (["sample", "--seeds", "0"], "--seeds 0"),
+        (["sample", "--seeds", "9"], "11"),  # beyond the largest seed allowed
+        (["nothing", "--seeds", "2"], "'nothing'"),
+        (["sample", "--seeds", "2", "--jobs", "0"], "--jobs 0"),
+        (["sample", "--seeds", "2", "--profile", "fast"], "'fast'"),
+        (["sample", "--seeds", "2", "--output", "/proc/none"], "/proc/none"),
+    ],
+)
+def test_senseless_sweeps_are_refused_before_any_run(swept, words, said):
+    line = complaint(l2scaling("sweep", *words, project=swept), 2)
+    assert said in line
+    assert "allowed" in line
+    assert not (swept / "_build" / "sweeps").exists()
+
+
+def test_lists_keep_their_commas():
+    assert parse_axis("sizes=[1, 2],[3]") == ("sizes", ["[1, 2]", "[3]"])
