@@ -55,6 +55,14 @@ CONTROLS = {
     ("ridge", "A2"): {"descent_noise": "0"},
     ("ridge", "A5"): {"penalty": "times-P"},
     ("ridge", "B2"): {"penalty": "times-P"},
+    ("tuning", "A2"): {"sabotage": "blind-judges"},
+    ("tuning", "A6"): {"sabotage": "blind-judges"},
+    ("tuning", "A8"): {"sabotage": "divide-by-count"},
+    ("tuning", "C2"): {"sabotage": "divide-by-count"},
+    ("tuning", "C4"): {"sabotage": "blind-judges"},
+    ("tuning", "C5"): {"sabotage": "fit-scale"},
+    ("tuning", "C6"): {"sabotage": "no-mask"},
+    ("tuning", "J1"): {"sabotage": "blind-judges"},
 }
 
 

@@ -60,14 +60,14 @@ def test_a_failing_point_is_named_and_costs_no_other_and_a_second_call_resumes(s
 
 
 def test_a_killed_sweep_goes_on_where_it_stopped(swept, tmp_path):
-    words = ["sweep", "sample", "--grid", "pause=0.0,4.0", "--output", tmp_path / "out", "--jobs", "1"]
+    words = ["sweep", "sample", "--grid", "pause=4.0,4.5", "--output", tmp_path / "out", "--jobs", "1"]
     command = [str(BIN / "l2scaling"), *map(str, words)]
     killed = subprocess.Popen(
         command, env=environment(swept), stderr=subprocess.DEVNULL, start_new_session=True
     )
-    tracked = tmp_path / "out" / "tracked"
+    tracked, points = tmp_path / "out" / "tracked", tmp_path / "out" / "points"
     end = time.monotonic() + 60
-    while time.monotonic() < end and len(list(tracked.glob("*.ipynb"))) < 1:
+    while time.monotonic() < end and len(list(points.glob("*.log"))) < 2:  # the second has begun
         time.sleep(0.1)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()

@@ -48,7 +48,7 @@ def overflow_size(weights: torch.Tensor, value: Callable[[torch.Tensor], torch.T
 
     ``value`` must not fall as n grows. Raises ``ValueError`` if it is finite for all weights.
 
-    >>> overflow_size(torch.ones(100_000, dtype=torch.float16), lambda w: w.square().sum())
+    >>> overflow_size(torch.ones(100_000), lambda w: w.square().sum().half())
     65520
 
     Used in: side-effects.

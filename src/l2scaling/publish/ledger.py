@@ -25,15 +25,15 @@ def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) ->
     """Rule on a claim from its records: the one rule of the book.
 
     Without records the claim is not yet tried. If a record does not meet its prediction the
-    claim is ``open``, whatever was expected. Otherwise the predicted ruling stands, or the answer
-    that the records gave where none was predicted: finally
-    when every chapter that the claim needs has reported, "so far" before that.
+    claim is ``open``, whatever was expected. Otherwise the predicted ruling stands: finally
+    when every chapter that the claim needs has reported, "so far" before that. A claim for which
+    no ruling was predicted gets the answer that its records gave, whether or not they met ours.
     """
     if not records:
         return UNTRIED
     missed = sum(not record.holds for record in records)
     if missed:
-        return f"open: {missed} of {len(records)} predictions not met"
+        return f"{claim.answer or 'open'}: {missed} of {len(records)} predictions not met"
     ruling = claim.answer or claim.ruling
     return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
 

@@ -1,0 +1,382 @@
+"""The search for the best penalty coefficient of one network: what a sweep does at every point."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from l2scaling import datasets, ensembles
+from l2scaling.networks import Layer, multilayer
+
+COMPONENTS = 64
+"""Inputs with more features are projected to as many principal components of the training part."""
+
+MOST_VALIDATION = 2000
+FEWEST_VALIDATION = 100
+"""Bounds on the samples kept to judge a network; a task that leaves fewer is refused."""
+
+LEARNING_RATES = {
+    ("digits", "sgd"): 0.1,
+    ("mnist-5k", "sgd"): 0.1,
+    ("fashion-mnist", "sgd"): 0.1,
+    ("breast-cancer", "sgd"): 0.1,
+    ("diabetes", "sgd"): 0.005,
+}
+"""Learning rates under which the widest network of the sweep trains without diverging."""
+
+ADAMW_LEARNING_RATE = 0.003
+
+LOWEST = {"sgd": -5.0, "adamw": -3.4}
+HALF_STEP = 0.35
+PLACES = 17
+"""The lattice of coefficients: ``10 ** (LOWEST + HALF_STEP * place)``, place 0 to 16, 5.6 decades.
+
+Even places make the coarse grid; the others are tried near an optimum only.
+"""
+
+LOSS_REACH, ACCURACY_REACH = 3, 2
+"""Places on either side of a coarse optimum that are tried with all repetitions."""
+
+WIDE_REACH = 6
+"""The same, at even places only, for a network to which coefficients found elsewhere are carried."""
+
+
+class Task(NamedTuple):
+    """What one repetition trains on and is judged by; validation targets are never noisy.
+
+    Used in: scaling-cell, scaling-rules.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    X_validation: np.ndarray
+    y_validation: np.ndarray
+    classes: int | None
+
+
+@lru_cache(maxsize=64)
+def task(data: str, samples: int, noise: float, seed: int, repetition: int) -> Task:
+    """Split a data set at random, shuffle a share of the training targets, and project wide inputs.
+
+    The ``samples`` training rows of a smaller task are the first of a larger one's. Of them a share
+    ``noise`` is drawn, and their targets change places at random, which serves classes and real
+    targets alike. Inputs of more than 64 features become the leading principal components of the
+    training part, scaled by one common factor to a mean square of one.
+    Raises ``ValueError`` for a noise outside 0 to 1, or samples that leave too few for validation.
+
+    >>> one = task("diabetes", 256, 0.2, seed=0, repetition=0)
+    >>> one.X.shape, one.X_validation.shape, one.classes
+    ((256, 10), (186, 10), None)
+    >>> task("diabetes", 400, 0.2, seed=0, repetition=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: samples 400 of diabetes: allowed 2 to 342, so that 100 are left to judge by
+
+    Used in: scaling-cell, scaling-rules.
+    """
+    if not 0 <= noise <= 1:
+        raise ValueError(f"noise {noise}: allowed 0 to 1")
+    source = _loaded(data)
+    most = largest_training_set(data)
+    if not 2 <= samples <= most:
+        raise ValueError(
+            f"samples {samples} of {data}: allowed 2 to {most}, "
+            f"so that {FEWEST_VALIDATION} are left to judge by"
+        )
+    order = np.random.default_rng([seed, repetition, 0]).permutation(len(source.X))
+    chosen, kept = order[:samples], order[samples:][-MOST_VALIDATION:]
+    X, X_validation = _projected(source.X[chosen], source.X[kept])
+    y = source.y[chosen].copy()
+    random = np.random.default_rng([seed, repetition, 1])
+    noisy = random.permutation(samples)[: round(noise * samples)]
+    y[noisy] = y[random.permutation(noisy)]
+    return Task(X, y, X_validation, source.y[kept], source.classes)
+
+
+def largest_training_set(data: str) -> int:
+    """Return how many rows of a data set can be trained on so that enough are left to judge by.
+
+    >>> largest_training_set("breast-cancer")
+    469
+
+    Used in: scaling-cell.
+    """
+    return len(_loaded(data).X) - FEWEST_VALIDATION
+
+
+@lru_cache(maxsize=8)
+def _loaded(data: str) -> datasets.Dataset:
+    return datasets.load(data)
+
+
+def _projected(X: np.ndarray, X_validation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if X.shape[1] <= COMPONENTS:
+        return X, X_validation
+    centre = X.mean(axis=0)
+    axes = np.linalg.svd(X - centre, full_matrices=False)[2][:COMPONENTS].T
+    projected = (X - centre) @ axes
+    scale = np.sqrt((projected**2).mean())
+    return projected / scale, (X_validation - centre) @ axes / scale
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One network on one task: everything a search holds fixed while it changes the coefficient.
+
+    ``hidden`` counts hidden layers of ``width`` units. ``momentum`` is that of SGD and zero under
+    AdamW, where the coefficient is the decoupled λ.
+
+    Used in: scaling-cell, scaling-rules.
+    """
+
+    data: str
+    noise: float
+    optimizer: str
+    hidden: int
+    width: int
+    samples: int
+    learning_rate: float
+    momentum: float
+    steps: int
+    batch_size: int
+
+    @property
+    def horizon(self) -> float:
+        """Return ``learning_rate * steps / (1 - momentum)``; times c, it counts time constants."""
+        return self.learning_rate * self.steps / (1 - self.momentum)
+
+    def layers(self) -> list[Layer]:
+        """Return the weight layers for the task's inputs and outputs."""
+        source = _loaded(self.data)
+        inputs = min(source.X.shape[1], COMPONENTS)
+        return multilayer(inputs, self.width, source.classes or 1, self.hidden + 1)
+
+    @property
+    def count(self) -> int:
+        """Return P, the number of weights.
+
+        >>> Setting("digits", 0.0, "sgd", 1, 16, 256, 0.1, 0.9, 3000, 50).count
+        1184
+        """
+        return sum(layer.count for layer in self.layers())
+
+
+def default_setting(data: str, optimizer: str, noise: float = 0.0) -> Setting:
+    """Return the setting from which every study of the sweep departs: 64 hidden units, 256 samples.
+
+    Raises ``ValueError`` for an optimiser that is not sgd or adamw.
+
+    >>> default_setting("diabetes", "sgd").horizon.__round__()
+    150
+
+    Used in: scaling-cell.
+    """
+    if optimizer not in LOWEST:
+        raise ValueError(f"optimizer {optimizer!r} is unknown; allowed: {', '.join(LOWEST)}")
+    sgd = optimizer == "sgd"
+    rate = LEARNING_RATES[data, "sgd"] if sgd else ADAMW_LEARNING_RATE
+    return Setting(data, noise, optimizer, 1, 64, 256, rate, 0.9 if sgd else 0.0, 3000, 50)
+
+
+def lattice(optimizer: str) -> np.ndarray:
+    """Return the coefficients a search may try, ascending, shape ``(17,)``.
+
+    >>> lattice("sgd")[[0, 16]].round(6).tolist()
+    [1e-05, 3.981072]
+
+    Used in: scaling-cell, scaling-rules.
+    """
+    return 10 ** (LOWEST[optimizer] + HALF_STEP * np.arange(PLACES))
+
+
+def train_setting(
+    setting: Setting, coefficients: Sequence[float] | np.ndarray, seed: int, repetition: int, device: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train one repetition under every coefficient; return validation losses and accuracies, ``(C,)``.
+
+    A repetition has its own split, noisy targets, start and order of the data, the same under all
+    coefficients. The loss is cross-entropy, or the mean squared error of a real target, for which
+    the accuracy is NaN; so is everything of a network that diverged.
+
+    >>> quick = replace(default_setting("diabetes", "sgd"), steps=50)
+    >>> losses, accuracies = train_setting(quick, [0.01, 4.0], seed=0, repetition=0, device="cpu")
+    >>> bool(losses[0] < losses[1]), bool(np.isnan(accuracies).all())
+    (True, True)
+
+    Used in: scaling-cell, scaling-rules.
+    """
+    one = task(setting.data, setting.samples, setting.noise, seed, repetition)
+    start = int(np.random.SeedSequence([seed, repetition, 2]).generate_state(1)[0])
+    members = ensembles.Members(start, np.asarray(coefficients, float), setting.learning_rate)
+
+    def measure(nets: ensembles.Networks) -> dict[str, Tensor]:
+        losses = nets.data_loss(one.X_validation, one.y_validation)
+        if one.classes is None:
+            return {"loss": losses, "accuracy": torch.full_like(losses, torch.nan)}
+        chosen = nets.outputs(one.X_validation).argmax(2)
+        right = chosen == torch.as_tensor(one.y_validation, device=chosen.device)
+        return {"loss": losses, "accuracy": right.to(losses.dtype).mean(1)}
+
+    trained = ensembles.train(
+        one.X,
+        one.y,
+        setting.layers(),
+        members,
+        measure,
+        steps=setting.steps,
+        loss="mean-squared" if one.classes is None else "softmax",
+        optimizer=setting.optimizer,
+        momentum=setting.momentum,
+        batch_size=setting.batch_size,
+        device=device,
+        progress=False,
+    )
+    return trained.values["loss"][:, 0], trained.values["accuracy"][:, 0]
+
+
+class Curve(NamedTuple):
+    """Validation losses and accuracies of a search, and which were ``tried``; shape ``(17, repetitions)``.
+
+    Not a number where not tried, where the network diverged, and for the accuracy of a real target.
+
+    Used in: scaling-cell.
+    """
+
+    losses: np.ndarray
+    accuracies: np.ndarray
+    tried: np.ndarray
+
+
+def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely: bool, device: str) -> Curve:
+    """Try the coarse grid with a few repetitions, then all repetitions around each metric's optimum.
+
+    ``coarse`` repetitions try the even places of the lattice. Around the one of smallest mean loss
+    three places on either side, and around the one of largest mean accuracy two, are then tried
+    with all ``repetitions``; ``widely`` adds the even places up to six away. A network that diverged
+    counts as infinitely bad. Raises ``ValueError`` unless ``coarse`` lies in 1 to ``repetitions``.
+
+    >>> quick = replace(default_setting("diabetes", "sgd"), steps=20)
+    >>> curve = search(quick, seed=0, repetitions=2, coarse=1, widely=False, device="cpu")
+    >>> int(curve.tried.any(axis=1).sum()) >= 11
+    True
+
+    Used in: scaling-cell.
+    """
+    if not 1 <= coarse <= repetitions:
+        raise ValueError(f"coarse {coarse}: allowed 1 to the {repetitions} repetitions")
+    values = lattice(setting.optimizer)
+    shape = (PLACES, repetitions)
+    curve = Curve(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool))
+    even = np.arange(0, PLACES, 2)
+
+    def fill(places: np.ndarray, repetition: int) -> None:
+        missing = places[~curve.tried[places, repetition]]
+        if len(missing):
+            losses, accuracies = train_setting(setting, values[missing], seed, repetition, device)
+            curve.losses[missing, repetition] = losses
+            curve.accuracies[missing, repetition] = accuracies
+            curve.tried[missing, repetition] = True
+
+    for repetition in range(coarse):
+        fill(even, repetition)
+    fine = _around(even, curve.losses[even, :coarse], LOSS_REACH)
+    if not np.isnan(curve.accuracies).all():
+        fine = fine | _around(even, -curve.accuracies[even, :coarse], ACCURACY_REACH)
+    if widely:
+        fine[even] |= _around(even, curve.losses[even, :coarse], WIDE_REACH)[even]
+    for repetition in range(repetitions):
+        fill(np.flatnonzero(fine), repetition)
+    return curve
+
+
+def _around(places: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
+    means = np.where(np.isnan(badness), np.inf, badness).mean(axis=1)
+    return np.abs(np.arange(PLACES) - places[means.argmin()]) <= reach
+
+
+STUDIES = ("width", "width-2", "width-3", "samples", "learning-rate", "steps")
+"""What a cell of the sweep varies: the width at one, two or three hidden layers, or one setting alone."""
+
+
+def studied(
+    setting: Setting, vary: str, widths: Sequence[int], samples: Sequence[int], factors: Sequence[float]
+) -> list[Setting]:
+    """Return the settings that a cell searches, in the order of what it varies.
+
+    ``width``, ``width-2`` and ``width-3`` give 1, 2 and 3 hidden layers of ``widths``; ``samples`` keeps
+    those numbers that leave enough to judge by; ``learning-rate`` and ``steps`` are multiplied by
+    ``factors``, the former up to its own value only, above which training need not be stable.
+    Raises ``ValueError`` for another word.
+
+    >>> base = default_setting("diabetes", "sgd")
+    >>> [one.samples for one in studied(base, "samples", [], [64, 256, 512], [])]
+    [64, 256]
+    >>> [one.learning_rate for one in studied(base, "learning-rate", [], [], [0.5, 1.0, 2.0])]
+    [0.0025, 0.005]
+
+    Used in: scaling-cell.
+    """
+    if vary not in STUDIES:
+        raise ValueError(f"vary {vary!r} is unknown; allowed: {', '.join(STUDIES)}")
+    if vary.startswith("width"):
+        hidden = STUDIES.index(vary) + 1
+        return [replace(setting, hidden=hidden, width=width) for width in widths]
+    if vary == "samples":
+        most = largest_training_set(setting.data)
+        return [replace(setting, samples=count) for count in samples if count <= most]
+    if vary == "steps":
+        return [replace(setting, steps=round(factor * setting.steps)) for factor in factors]
+    return [
+        replace(setting, learning_rate=factor * setting.learning_rate) for factor in factors if factor <= 1
+    ]
+
+
+def rows(setting: Setting, vary: str, curve: Curve, seed: int) -> list[dict[str, str | int | float]]:
+    """Return the rows of a result table: the setting, P, c, and one loss and accuracy a repetition.
+
+    Repetitions stand in their order, joined by semicolons, to four decimals; a network that
+    diverged is ``nan``, and repetitions not tried, which come last, are left out. A real target
+    has no accuracies.
+
+    >>> losses = np.full((17, 2), np.nan)
+    >>> losses[8] = 0.5, 0.25
+    >>> curve = Curve(losses, 0 * losses + 0.9, ~np.isnan(losses))
+    >>> (row,) = rows(default_setting("digits", "sgd"), "width", curve, seed=0)
+    >>> row["P"], row["c"], row["losses"], row["accuracies"]
+    (4736, 0.006309573, '0.5000;0.2500', '0.9000;0.9000')
+
+    Used in: scaling-cell.
+    """
+    values, classes = lattice(setting.optimizer), _loaded(setting.data).classes
+    table: list[dict[str, str | int | float]] = []
+    for place in np.flatnonzero(curve.tried.any(axis=1)):
+        count = int(curve.tried[place].sum())
+        table.append(
+            {
+                "data": setting.data,
+                "noise": setting.noise,
+                "optimizer": setting.optimizer,
+                "vary": vary,
+                "hidden": setting.hidden,
+                "width": setting.width,
+                "P": setting.count,
+                "samples": setting.samples,
+                "learning_rate": setting.learning_rate,
+                "momentum": setting.momentum,
+                "steps": setting.steps,
+                "batch_size": setting.batch_size,
+                "seed": seed,
+                "c": float(f"{values[place]:.7g}"),
+                "losses": _joined(curve.losses[place, :count]),
+                "accuracies": _joined(curve.accuracies[place, :count]) if classes else "",
+            }
+        )
+    return table
+
+
+def _joined(values: np.ndarray) -> str:
+    return ";".join(f"{value:.4f}" for value in values)
