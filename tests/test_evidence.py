@@ -49,6 +49,11 @@ def test_a_quantity_has_one_record():
         Evidence([prediction().judge_point(1.0, 1)] * 2)
 
 
+def test_a_quantity_with_a_bar_stays_in_its_cell():
+    record = Prediction(None, "c |w|", "exact", 1, chapter="none").judge_point(1, 1)
+    assert r"| none | c \|w\| | exact |" in Evidence([record])._repr_mimebundle_()["text/markdown"]
+
+
 def test_evidence_carries_the_records_and_shows_what_was_missed():
     record = prediction().judge(1.3, 1.2, 1.4, 7)
     bundle = Evidence([record])._repr_mimebundle_()

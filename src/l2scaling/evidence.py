@@ -146,7 +146,7 @@ def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
     for record in records:
         lines.append(
             [
-                record.quantity,
+                record.quantity.replace("|", "\\|"),  # or a table would take it for a border
                 record.kind,
                 _expectation(record),
                 number(record.measured),
