@@ -69,15 +69,12 @@ def reference(project: Project, what: str, profile: str = "published") -> Refere
     )
 
 
-def cite(project: Project, what: str, form: str, profile: str = "published") -> str:
-    """Return the reference to ``"book"`` or to a chapter in one of ``FORMATS``.
-
-    Raises ``RequestError`` for another name or format.
-    """
+def written(one: Reference, form: str) -> str:
+    """Return a reference in one of ``FORMATS``, or raise ``RequestError`` for another format."""
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     writers = {"bibtex": _bibtex, "ris": _ris, "csl-json": _csl, "text": _text}
-    return writers[form](reference(project, what, profile))
+    return writers[form](one)
 
 
 def _run(project: Project, chapter: str, profile: str) -> str | None:
@@ -136,16 +133,13 @@ def _text(one: Reference) -> str:
     return f"{authors} ({one.date[0]}). {one.title}{place}, {one.edition}.{address}"
 
 
-def section(project: Project, chapter: str, profile: str, folder: str) -> str:
-    """Return the section *Cite this chapter* as Markdown; ``folder`` holds the files to download."""
-    links = " · ".join(
-        f"{{download}}`{form} <{folder}/{chapter}.{suffix}>`" for form, suffix in SUFFIXES.items()
-    )
+def section(one: Reference, stem: str) -> str:
+    """Return the section *Cite this chapter* as Markdown; ``stem`` plus a suffix names each download."""
+    links = " · ".join(f"{{download}}`{form} <{stem}.{suffix}>`" for form, suffix in SUFFIXES.items())
     boxes = "\n\n".join(
-        f"````{{dropdown}} {form}\n```text\n{cite(project, chapter, form, profile)}\n```\n````"
-        for form in SUFFIXES
+        f"````{{dropdown}} {form}\n```text\n{written(one, form)}\n```\n````" for form in SUFFIXES
     )
-    return f"## Cite this chapter\n\n{cite(project, chapter, 'text', profile)}\n\n{links}\n\n{boxes}"
+    return f"## Cite this chapter\n\n{written(one, 'text')}\n\n{links}\n\n{boxes}"
 
 
 def meta_tags(one: Reference) -> str:

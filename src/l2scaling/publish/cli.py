@@ -182,7 +182,7 @@ def _evidence(project: Project, options: argparse.Namespace) -> None:
 
 
 def _cite(project: Project, options: argparse.Namespace) -> None:
-    print(citation.cite(project, options.what, options.format))
+    print(citation.written(citation.reference(project, options.what), options.format))
 
 
 def _convert(project: Project, options: argparse.Namespace) -> None:

@@ -61,13 +61,16 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     records = [record for notebook in runs.values() for record in gather.records_of(notebook)]
     gather.check(project, profile, chapters, records)
 
+    # each reads the runs it refers to, so once
+    references = {what: citation.reference(project, what, profile) for what in ["book", *chapters]}
+
     shutil.copytree(project.root / "book", source / "book")
     shutil.copy(project.root / "_toc.yml", source)
     _write_config(project, source / "_config.yml")
     (source / "notebooks").mkdir()
     for chapter, notebook in runs.items():
         dressed = _dressed(project, chapter, notebook)
-        words = citation.section(project, chapter, profile, "../book/_generated/cite")
+        words = citation.section(references[chapter], f"../book/_generated/cite/{chapter}")
         dressed.cells.append(nbformat.v4.new_markdown_cell(words, id="cite-this-chapter"))
         nbformat.write(dressed, source / "notebooks" / f"{chapter}.ipynb")
 
@@ -80,28 +83,26 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
         "runs": ledger.runs_page(list(runs.values()), titles),
         "reference": reference.reference_page(),
-        "cite-book": _quoted(citation.cite(project, "book", "bibtex", profile)),
-        "cite-chapters": "\n".join(f"- {_cited(project, name, profile)}" for name in chapters),
+        "cite-book": _quoted(citation.written(references["book"], "bibtex")),
+        "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
     }.items():
         (generated / f"{name}.md").write_text(text)
-    _write_references(project, profile, generated)
+    _write_references(references, generated)
 
 
-def _cited(project: Project, chapter: str, profile: str) -> str:
-    return f"{citation.cite(project, chapter, 'text', profile)} [Formats](../notebooks/{chapter}.ipynb)"
+def _cited(one: citation.Reference, chapter: str) -> str:
+    return f"{citation.written(one, 'text')} [Formats](../notebooks/{chapter}.ipynb)"
 
 
-def _write_references(project: Project, profile: str, folder: Path) -> None:
+def _write_references(references: dict[str, citation.Reference], folder: Path) -> None:
     """Write the files that *Cite this chapter* offers, and the tags that go into pages' heads."""
     (folder / "cite").mkdir()
-    tags = {"book/index": citation.meta_tags(citation.reference(project, "book", profile))}
-    for what in ["book", *project.chapters()]:
+    tags = {}
+    for what, one in references.items():
         for form, suffix in citation.SUFFIXES.items():
-            (folder / "cite" / f"{what}.{suffix}").write_text(
-                citation.cite(project, what, form, profile) + "\n"
-            )
-        if what != "book":
-            tags[f"notebooks/{what}"] = citation.meta_tags(citation.reference(project, what, profile))
+            (folder / "cite" / f"{what}.{suffix}").write_text(citation.written(one, form) + "\n")
+        page = "book/index" if what == "book" else f"notebooks/{what}"
+        tags[page] = citation.meta_tags(one)
     (folder / "meta-tags.json").write_text(json.dumps(tags))
 
 
