@@ -19,16 +19,16 @@ MOST_VALIDATION = 2000
 FEWEST_VALIDATION = 100
 """Bounds on the samples kept to judge a network; a task that leaves fewer is refused."""
 
-LEARNING_RATES = {
-    ("digits", "sgd"): 0.1,
-    ("mnist-5k", "sgd"): 0.1,
-    ("fashion-mnist", "sgd"): 0.1,
-    ("breast-cancer", "sgd"): 0.1,
-    ("diabetes", "sgd"): 0.005,
-}
-"""Learning rates under which the widest network of the sweep trains without diverging."""
+LEARNING_RATES = {"diabetes": 0.005}
+DEFAULT_LEARNING_RATE = 0.1
+DEEPER = 0.5
+"""Learning rates of SGD, and their share with two or three hidden layers: the widest network of the
+sweep then trains without diverging, whatever c is below the point where it is crushed."""
 
-ADAMW_LEARNING_RATE = 0.003
+ADAMW_LEARNING_RATE = 0.01
+
+SAMPLES, BATCH_SIZE, STEPS = 128, 32, 3000
+"""From which every study departs."""
 
 LOWEST = {"sgd": -5.0, "adamw": -3.4}
 HALF_STEP = 0.35
@@ -38,8 +38,11 @@ PLACES = 17
 Even places make the coarse grid; the others are tried near an optimum only.
 """
 
-LOSS_REACH, ACCURACY_REACH = 3, 2
-"""Places on either side of a coarse optimum that are tried with all repetitions."""
+FINE_REACH = 3
+"""Places on either side of the coarse optimum that are tried besides the coarse grid."""
+
+LOSS_REACH, ACCURACY_REACH = 2, 1
+"""Places on either side of the best one that are tried with all repetitions."""
 
 WIDE_REACH = 6
 """The same, at even places only, for a network to which coefficients found elsewhere are carried."""
@@ -166,7 +169,7 @@ class Setting:
 
 
 def default_setting(data: str, optimizer: str, noise: float = 0.0) -> Setting:
-    """Return the setting from which every study of the sweep departs: 64 hidden units, 256 samples.
+    """Return the setting from which every study of the sweep departs: 64 hidden units, 128 samples.
 
     Raises ``ValueError`` for an optimiser that is not sgd or adamw.
 
@@ -178,8 +181,9 @@ def default_setting(data: str, optimizer: str, noise: float = 0.0) -> Setting:
     if optimizer not in LOWEST:
         raise ValueError(f"optimizer {optimizer!r} is unknown; allowed: {', '.join(LOWEST)}")
     sgd = optimizer == "sgd"
-    rate = LEARNING_RATES[data, "sgd"] if sgd else ADAMW_LEARNING_RATE
-    return Setting(data, noise, optimizer, 1, 64, 256, rate, 0.9 if sgd else 0.0, 3000, 50)
+    rate = LEARNING_RATES.get(data, DEFAULT_LEARNING_RATE) if sgd else ADAMW_LEARNING_RATE
+    momentum = 0.9 if sgd else 0.0
+    return Setting(data, noise, optimizer, 1, 64, SAMPLES, rate, momentum, STEPS, BATCH_SIZE)
 
 
 def lattice(optimizer: str) -> np.ndarray:
@@ -254,10 +258,12 @@ class Curve(NamedTuple):
 def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely: bool, device: str) -> Curve:
     """Try the coarse grid with a few repetitions, then all repetitions around each metric's optimum.
 
-    ``coarse`` repetitions try the even places of the lattice. Around the one of smallest mean loss
-    three places on either side, and around the one of largest mean accuracy two, are then tried
-    with all ``repetitions``; ``widely`` adds the even places up to six away. A network that diverged
-    counts as infinitely bad. Raises ``ValueError`` unless ``coarse`` lies in 1 to ``repetitions``.
+    ``coarse`` repetitions try the even places of the lattice, and then every place up to three away
+    from the one of smallest mean loss. Two places on either side of the smallest mean loss, and one
+    on either side of the largest mean accuracy, are then tried with all ``repetitions``, until the
+    best of those lies in the middle of such a window. ``widely`` adds even places up to six away. A
+    network that diverged counts as infinitely bad. Raises ``ValueError`` unless ``coarse`` lies in
+    1 to ``repetitions``.
 
     >>> quick = replace(default_setting("diabetes", "sgd"), steps=20)
     >>> curve = search(quick, seed=0, repetitions=2, coarse=1, widely=False, device="cpu")
@@ -271,31 +277,42 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
     values = lattice(setting.optimizer)
     shape = (PLACES, repetitions)
     curve = Curve(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool))
-    even = np.arange(0, PLACES, 2)
+    even = np.arange(PLACES) % 2 == 0
 
-    def fill(places: np.ndarray, repetition: int) -> None:
-        missing = places[~curve.tried[places, repetition]]
-        if len(missing):
-            losses, accuracies = train_setting(setting, values[missing], seed, repetition, device)
-            curve.losses[missing, repetition] = losses
-            curve.accuracies[missing, repetition] = accuracies
-            curve.tried[missing, repetition] = True
+    def fill(wanted: np.ndarray, count: int) -> None:
+        for repetition in range(count):
+            missing = np.flatnonzero(wanted & ~curve.tried[:, repetition])
+            if len(missing):
+                losses, accuracies = train_setting(setting, values[missing], seed, repetition, device)
+                curve.losses[missing, repetition] = losses
+                curve.accuracies[missing, repetition] = accuracies
+                curve.tried[missing, repetition] = True
 
-    for repetition in range(coarse):
-        fill(even, repetition)
-    fine = _around(even, curve.losses[even, :coarse], LOSS_REACH)
-    if not np.isnan(curve.accuracies).all():
-        fine = fine | _around(even, -curve.accuracies[even, :coarse], ACCURACY_REACH)
+    def near_best(count: int) -> np.ndarray:
+        """Around the optima of the places tried ``count`` times, the same repetitions for all."""
+        tried = curve.tried[:, :count].all(1)
+        near = _around(tried, curve.losses[:, :count], LOSS_REACH)
+        if not np.isnan(curve.accuracies).all():
+            near = near | _around(tried, -curve.accuracies[:, :count], ACCURACY_REACH)
+        return near
+
+    fill(even, coarse)
+    fill(_around(even, curve.losses[:, :coarse], FINE_REACH), coarse)
+    wanted = near_best(coarse)
+    while not curve.tried[wanted].all():
+        fill(wanted, repetitions)
+        wanted = near_best(repetitions)
     if widely:
-        fine[even] |= _around(even, curve.losses[even, :coarse], WIDE_REACH)[even]
-    for repetition in range(repetitions):
-        fill(np.flatnonzero(fine), repetition)
+        full = curve.tried.all(1)
+        fill(even & _around(full, curve.losses, WIDE_REACH), repetitions)
     return curve
 
 
-def _around(places: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
+def _around(among: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
+    """Return the places up to ``reach`` from the best on average of those ``among``; shape ``(17,)``."""
     means = np.where(np.isnan(badness), np.inf, badness).mean(axis=1)
-    return np.abs(np.arange(PLACES) - places[means.argmin()]) <= reach
+    best = np.where(among, means, np.inf).argmin()
+    return np.abs(np.arange(PLACES) - best) <= reach
 
 
 STUDIES = ("width", "width-2", "width-3", "samples", "learning-rate", "steps")
@@ -307,14 +324,15 @@ def studied(
 ) -> list[Setting]:
     """Return the settings that a cell searches, in the order of what it varies.
 
-    ``width``, ``width-2`` and ``width-3`` give 1, 2 and 3 hidden layers of ``widths``; ``samples`` keeps
-    those numbers that leave enough to judge by; ``learning-rate`` and ``steps`` are multiplied by
-    ``factors``, the former up to its own value only, above which training need not be stable.
+    ``width``, ``width-2`` and ``width-3`` give 1, 2 and 3 hidden layers of ``widths``, the deeper ones
+    with half the learning rate of SGD; ``samples`` keeps those numbers that leave enough to judge by,
+    each with as many epochs; ``learning-rate`` and ``steps`` are multiplied by ``factors``, the former
+    up to its own value only, above which training need not be stable.
     Raises ``ValueError`` for another word.
 
     >>> base = default_setting("diabetes", "sgd")
-    >>> [one.samples for one in studied(base, "samples", [], [64, 256, 512], [])]
-    [64, 256]
+    >>> [(one.samples, one.steps) for one in studied(base, "samples", [], [64, 256, 512], [])]
+    [(64, 1500), (256, 6000)]
     >>> [one.learning_rate for one in studied(base, "learning-rate", [], [], [0.5, 1.0, 2.0])]
     [0.0025, 0.005]
 
@@ -324,10 +342,17 @@ def studied(
         raise ValueError(f"vary {vary!r} is unknown; allowed: {', '.join(STUDIES)}")
     if vary.startswith("width"):
         hidden = STUDIES.index(vary) + 1
+        if hidden > 1 and setting.optimizer == "sgd":
+            setting = replace(setting, learning_rate=DEEPER * setting.learning_rate)
         return [replace(setting, hidden=hidden, width=width) for width in widths]
     if vary == "samples":
         most = largest_training_set(setting.data)
-        return [replace(setting, samples=count) for count in samples if count <= most]
+        epochs = setting.steps / setting.samples
+        return [
+            replace(setting, samples=count, steps=round(epochs * count))
+            for count in samples
+            if setting.batch_size <= count <= most
+        ]
     if vary == "steps":
         return [replace(setting, steps=round(factor * setting.steps)) for factor in factors]
     return [
@@ -335,8 +360,12 @@ def studied(
     ]
 
 
-def rows(setting: Setting, vary: str, curve: Curve, seed: int) -> list[dict[str, str | int | float]]:
+def rows(
+    setting: Setting, vary: str, curve: Curve, seed: int, seconds: float
+) -> list[dict[str, str | int | float]]:
     """Return the rows of a result table: the setting, P, c, and one loss and accuracy a repetition.
+
+    ``seconds`` is what the whole search of this setting took.
 
     Repetitions stand in their order, joined by semicolons, to four decimals; a network that
     diverged is ``nan``, and repetitions not tried, which come last, are left out. A real target
@@ -345,7 +374,7 @@ def rows(setting: Setting, vary: str, curve: Curve, seed: int) -> list[dict[str,
     >>> losses = np.full((17, 2), np.nan)
     >>> losses[8] = 0.5, 0.25
     >>> curve = Curve(losses, 0 * losses + 0.9, ~np.isnan(losses))
-    >>> (row,) = rows(default_setting("digits", "sgd"), "width", curve, seed=0)
+    >>> (row,) = rows(default_setting("digits", "sgd"), "width", curve, seed=0, seconds=1.0)
     >>> row["P"], row["c"], row["losses"], row["accuracies"]
     (4736, 0.006309573, '0.5000;0.2500', '0.9000;0.9000')
 
@@ -370,6 +399,7 @@ def rows(setting: Setting, vary: str, curve: Curve, seed: int) -> list[dict[str,
                 "steps": setting.steps,
                 "batch_size": setting.batch_size,
                 "seed": seed,
+                "search_seconds": round(seconds, 1),
                 "c": float(f"{values[place]:.7g}"),
                 "losses": _joined(curve.losses[place, :count]),
                 "accuracies": _joined(curve.accuracies[place, :count]) if classes else "",
