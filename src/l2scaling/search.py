@@ -277,7 +277,7 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
     values = lattice(setting.optimizer)
     shape = (PLACES, repetitions)
     curve = Curve(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool))
-    even = np.arange(PLACES) % 2 == 0
+    even: np.ndarray = np.arange(PLACES) % 2 == 0
 
     def fill(wanted: np.ndarray, count: int) -> None:
         for repetition in range(count):
@@ -290,8 +290,8 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
 
     def near_best(count: int) -> np.ndarray:
         """Around the optima of the places tried ``count`` times, the same repetitions for all."""
-        tried = curve.tried[:, :count].all(1)
-        near = _around(tried, curve.losses[:, :count], LOSS_REACH)
+        tried = np.asarray(curve.tried[:, :count].all(1))
+        near: np.ndarray = _around(tried, curve.losses[:, :count], LOSS_REACH)
         if not np.isnan(curve.accuracies).all():
             near = near | _around(tried, -curve.accuracies[:, :count], ACCURACY_REACH)
         return near
@@ -303,7 +303,7 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
         fill(wanted, repetitions)
         wanted = near_best(repetitions)
     if widely:
-        full = curve.tried.all(1)
+        full = np.asarray(curve.tried.all(1))
         fill(even & _around(full, curve.losses, WIDE_REACH), repetitions)
     return curve
 
