@@ -315,25 +315,22 @@ def _around(among: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
     return np.abs(np.arange(PLACES) - best) <= reach
 
 
-STUDIES = ("width", "width-2", "width-3", "samples", "learning-rate", "steps")
+STUDIES = ("width", "width-2", "width-3", "samples", "batch-size", "learning-rate", "steps")
 """What a cell of the sweep varies: the width at one, two or three hidden layers, or one setting alone."""
 
 
-def studied(
-    setting: Setting, vary: str, widths: Sequence[int], samples: Sequence[int], factors: Sequence[float]
-) -> list[Setting]:
-    """Return the settings that a cell searches, in the order of what it varies.
+def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Setting]:
+    """Return the settings that a cell searches, one for each of ``values``.
 
-    ``width``, ``width-2`` and ``width-3`` give 1, 2 and 3 hidden layers of ``widths``, the deeper ones
-    with half the learning rate of SGD; ``samples`` keeps those numbers that leave enough to judge by,
-    each with as many epochs; ``learning-rate`` and ``steps`` are multiplied by ``factors``, the former
-    up to its own value only, above which training need not be stable.
-    Raises ``ValueError`` for another word.
+    ``width``, ``width-2`` and ``width-3`` take hidden units of 1, 2 and 3 hidden layers, the deeper ones
+    with half the learning rate of SGD; ``samples`` and ``batch-size`` take counts, with as many epochs,
+    and leave out those that do not fit the data; ``learning-rate`` and ``steps`` take multiples, the
+    former up to one, above which training need not be stable. Raises ``ValueError`` for another word.
 
     >>> base = default_setting("diabetes", "sgd")
-    >>> [(one.samples, one.steps) for one in studied(base, "samples", [], [64, 256, 512], [])]
+    >>> [(one.samples, one.steps) for one in studied(base, "samples", [64, 256, 512])]
     [(64, 1500), (256, 6000)]
-    >>> [one.learning_rate for one in studied(base, "learning-rate", [], [], [0.5, 1.0, 2.0])]
+    >>> [one.learning_rate for one in studied(base, "learning-rate", [0.5, 1.0, 2.0])]
     [0.0025, 0.005]
 
     Used in: scaling-cell.
@@ -344,20 +341,20 @@ def studied(
         hidden = STUDIES.index(vary) + 1
         if hidden > 1 and setting.optimizer == "sgd":
             setting = replace(setting, learning_rate=DEEPER * setting.learning_rate)
-        return [replace(setting, hidden=hidden, width=width) for width in widths]
+        return [replace(setting, hidden=hidden, width=int(width)) for width in values]
     if vary == "samples":
-        most = largest_training_set(setting.data)
         epochs = setting.steps / setting.samples
-        return [
-            replace(setting, samples=count, steps=round(epochs * count))
-            for count in samples
-            if setting.batch_size <= count <= most
-        ]
+        most = largest_training_set(setting.data)
+        fitting = [int(count) for count in values if setting.batch_size <= count <= most]
+        return [replace(setting, samples=count, steps=round(epochs * count)) for count in fitting]
+    if vary == "batch-size":
+        seen = setting.steps * setting.batch_size
+        fitting = [int(size) for size in values if size <= setting.samples]
+        return [replace(setting, batch_size=size, steps=round(seen / size)) for size in fitting]
     if vary == "steps":
-        return [replace(setting, steps=round(factor * setting.steps)) for factor in factors]
-    return [
-        replace(setting, learning_rate=factor * setting.learning_rate) for factor in factors if factor <= 1
-    ]
+        return [replace(setting, steps=round(factor * setting.steps)) for factor in values]
+    rate = setting.learning_rate
+    return [replace(setting, learning_rate=factor * rate) for factor in values if factor <= 1]
 
 
 def rows(

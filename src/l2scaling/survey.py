@@ -21,6 +21,16 @@ from l2scaling.scaling import LEVEL, RESAMPLES
 METRICS = ("loss", "accuracy")
 """Cross-entropy or mean squared error, and the share of samples classified rightly."""
 
+Family = tuple[str, float, str, int]
+"""Data set, share of noisy targets, optimiser, hidden layers: what networks of a width series share."""
+
+RULES = {"λ ∝ 1/P": -1.0, "λ constant": 0.0, "λ ∝ P": 1.0}
+EXPONENTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+"""The rules on trial with their exponents, and all exponents that somebody has proposed."""
+
+STUDIES = {"P": "width", "N": "samples", "B": "batch-size", "η": "learning-rate", "T": "steps"}
+"""What the best λ may move with, and the study of the sweep that varies it."""
+
 _DIVERGED = 1e9  # as bad as anything; infinity would poison weighted sums
 _TRAINERS = ("search", "ensembles", "ensemble_steps", "losses", "networks", "datasets")
 
@@ -145,18 +155,46 @@ def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
     return [network for network in networks if fits(network)]
 
 
-def families(networks: Iterable[Network]) -> dict[tuple[str, float, str, int], list[Network]]:
+def families(networks: Iterable[Network]) -> dict[Family, list[Network]]:
     """Return the width series: the networks alike in data, noise, optimiser and depth, by width.
 
     Used in: scaling-rules.
     """
-    found: dict[tuple[str, float, str, int], list[Network]] = {}
+    found: dict[Family, list[Network]] = {}
     for one in sorted(networks, key=lambda one: one.setting.width):
         if one.vary.startswith("width"):
             setting = one.setting
             key = (setting.data, setting.noise, setting.optimizer, setting.hidden)
             found.setdefault(key, []).append(one)
     return found
+
+
+def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple[list[Network], np.ndarray]]:
+    """Return the networks, and values, of a study with clean targets, one a data set and optimiser.
+
+    ``what`` is a key of ``STUDIES``; all networks have one hidden layer and differ in that alone, but
+    that other samples and batches come with as many epochs. Raises ``ValueError`` for another word.
+
+    Used in: scaling-rules.
+    """
+    if what not in STUDIES:
+        raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(STUDIES)}")
+    values = {
+        "P": lambda one: one.count, "N": lambda one: one.samples, "B": lambda one: one.batch_size,
+        "η": lambda one: one.learning_rate, "T": lambda one: one.steps,
+    }[what]  # fmt: skip
+    found: dict[tuple[str, str], list[Network]] = {}
+    for one in networks:
+        setting = one.setting
+        # the default network was searched in its width series
+        default = what in ("T", "B") and one.vary == "width" and setting.width == 64
+        if (one.vary == STUDIES[what] or default) and setting.noise == 0:
+            found.setdefault((setting.data, setting.optimizer), []).append(one)
+    return {
+        pair: (row, np.array([values(one.setting) for one in row]))
+        for pair, unsorted in found.items()
+        if len(row := sorted(unsorted, key=lambda one: values(one.setting))) > 1
+    }
 
 
 def resamples(repetitions: int, seed: int) -> np.ndarray:
@@ -306,3 +344,26 @@ def _trainers_digest() -> str:
     folder = Path(__file__).parent
     text = b"".join((folder / f"{name}.py").read_bytes() for name in _TRAINERS)
     return hashlib.sha256(text).hexdigest()[:16]
+
+
+def slope_rows(slopes: dict[str, dict[Family, np.ndarray]]) -> list[dict[str, str | int | float]]:
+    """Return a table of slopes, a row a metric, data set and optimiser, averaged over noise and depth.
+
+    ``slopes[metric]`` maps families to ``(B,)``, the estimate first. The last column lists those of
+    the five proposed exponents that the interval leaves out.
+
+    Used in: scaling-rules.
+    """
+    rows: list[dict[str, str | int | float]] = []
+    for metric, found in slopes.items():
+        for data, optimizer in dict.fromkeys((family[0], family[2]) for family in found):
+            own = [values for family, values in found.items() if (family[0], family[2]) == (data, optimizer)]
+            middle, low, high = interval(np.mean(own, axis=0))
+            out = [f"{exponent:g}" for exponent in EXPONENTS if not low <= exponent <= high]
+            rows.append(
+                {
+                    "metric": metric, "data set": data, "optimiser": optimizer, "slope in P": middle,
+                    "low": low, "high": high, "excluded": ", ".join(out) or "none",
+                }
+            )  # fmt: skip
+    return rows
