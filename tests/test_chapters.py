@@ -55,6 +55,12 @@ CONTROLS = {
     ("ridge", "A2"): {"descent_noise": "0"},
     ("ridge", "A5"): {"penalty": "times-P"},
     ("ridge", "B2"): {"penalty": "times-P"},
+    ("scaling-rules", "A5"): {"penalty": "times-P"},
+    ("scaling-rules", "A7"): {"penalty": "times-P"},
+    ("scaling-rules", "F1"): {"penalty": "times-P"},
+    ("scaling-rules", "H4"): {"penalty": "times-P"},
+    ("scaling-rules", "J2"): {"penalty": "times-P"},
+    ("scaling-rules", "J3"): {"data_loss": "sum"},
     ("tuning", "A2"): {"sabotage": "blind-judges"},
     ("tuning", "A6"): {"sabotage": "blind-judges"},
     ("tuning", "A8"): {"sabotage": "divide-by-count"},
@@ -88,7 +94,7 @@ def test_no_number_is_typed_in_prose(chapter):
         assert not re.search(r"\d", prose(caption)), caption
 
 
-@pytest.mark.parametrize("page", ["index", "verdicts", "runs"])
+@pytest.mark.parametrize("page", ["index", "verdicts", "runs", "cheat-sheet"])
 def test_no_number_is_typed_on_pages_that_state_results(page):
     text = (ROOT / "book" / f"{page}.md").read_text()
     assert not re.search(r"\d", prose(text)), prose(text)
@@ -199,6 +205,8 @@ def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, quick_
         ("side-effects", "device", "tpu"),
         ("conventions", "lam", "-1"),
         ("ridge", "seeds", "0"),
+        ("scaling-rules", "penalty", "mean"),
+        ("scaling-cell", "widths", "[16, 100000]"),
     ],
 )
 def test_senseless_networks_are_refused_before_any_work(chapter, name, value):

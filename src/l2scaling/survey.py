@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from l2scaling import search
-from l2scaling.scaling import LEVEL, RESAMPLES
+from l2scaling.scaling import LEVEL, resample_weights
 
 METRICS = ("loss", "accuracy")
 """Cross-entropy or mean squared error, and the share of samples classified rightly."""
@@ -206,9 +206,8 @@ def resamples(repetitions: int, seed: int) -> np.ndarray:
 
     Used in: scaling-rules.
     """
-    picks = np.random.default_rng(seed).integers(0, repetitions, (RESAMPLES, repetitions))
-    drawn = np.stack([(picks == one).mean(axis=1) for one in range(repetitions)], axis=1)
-    return np.concatenate([np.full((1, repetitions), 1 / repetitions), drawn])
+    even = np.full((1, repetitions), 1 / repetitions)
+    return np.concatenate([even, resample_weights(repetitions, seed)])
 
 
 def interval(values: np.ndarray) -> tuple[float, float, float]:
