@@ -50,7 +50,9 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	  --grid vary=width,width-2,width-3 --output _build/sweeps/widths
 	l2scaling sweep scaling-cell $$sets --grid noise=0.0 $$optimizers \
 	  --grid vary=samples,batch-size,learning-rate,steps --output _build/sweeps/others
-	{ cat _build/sweeps/widths/rows.csv; tail -n +2 _build/sweeps/others/rows.csv; } > _build/sweeps/table.csv
+	l2scaling sweep scaling-cell $$sets --grid noise=0.0 --grid optimizer=adamw \
+	  --grid vary=rate-by-width --output _build/sweeps/rates
+	cat _build/sweeps/widths/rows.csv <(tail -qn +2 _build/sweeps/{others,rates}/rows.csv) > _build/sweeps/table.csv
 	mv _build/sweeps/table.csv results/scaling-rules.csv
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from l2scaling.figures import _MARKERS, _THEME, _WIDTH, Picture, _axes
-from l2scaling.survey import EXPONENTS, RULES, Family, interval
+from l2scaling.survey import EXPONENTS, METRICS, RULES, Family, interval
 
 _OPTIMIZERS = {"sgd": "SGD, c", "adamw": "AdamW, λ"}
 
@@ -119,30 +119,39 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
     return Picture(figure, f"Slopes of the best λ in the number of weights: {told}.")
 
 
-def regrets(panels: Mapping[str, Mapping[str, Mapping[str, np.ndarray]]]) -> Picture:
-    """Draw what each rule costs at the widest network, a panel a metric, a place a data set.
+def regrets(panels: Mapping[str, Mapping[str, Mapping[Family, np.ndarray]]]) -> Picture:
+    """Draw what each rule costs at the widest network: a row a metric, a column an optimiser.
 
-    ``panels[metric][rule][data]`` has shape ``(B,)``, the estimate first.
+    ``panels[metric][rule][family]`` has shape ``(B,)``, the estimate first; families of one data set
+    are averaged.
 
     Used in: scaling-rules.
     """
-    figure, row = _axes(len(panels), height=3.8)
+    figure, grid = _grid(len(panels), len(_OPTIMIZERS), 5.6)
     colors = seaborn.color_palette("colorblind", len(RULES))
+    first = next(iter(panels[METRICS[0]].values()))
+    names = list(dict.fromkeys(family[0] for family in first))
     told = []
-    for axes, (metric, rules) in zip(row, panels.items(), strict=True):
-        names = list(next(iter(rules.values())))
-        for number, (rule, found) in enumerate(rules.items()):
-            look = {"marker": _MARKERS[number], "color": colors[number], "linestyle": "none"}
-            for place, name in enumerate(names):
-                _bar(axes, place + 0.2 * (number - 1), found[name], look)
-            axes.plot([], [], **look, label=rule)
-            told.append(f"{rule} by {metric} {np.mean([one[0] for one in found.values()]):.3f}")
-        axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
-        share = "share of the least loss" if metric == "loss" else "difference in shares right"
-        axes.set(ylabel=f"regret by {metric}\n({share})")
-    handles, labels = row[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize="small")
-    return Picture(figure, f"Regret of three rules, means over data sets: {'; '.join(told)}.")
+    for row, (metric, rules) in zip(grid, panels.items(), strict=True):
+        for axes, (optimizer, words) in zip(row, _OPTIMIZERS.items(), strict=True):
+            for number, (rule, found) in enumerate(rules.items()):
+                look = {"marker": _MARKERS[number], "color": colors[number], "linestyle": "none"}
+                own = {family: one for family, one in found.items() if family[2] == optimizer}
+                for place, name in enumerate(names):
+                    if values := [one for family, one in own.items() if family[0] == name]:
+                        _bar(axes, place + 0.2 * (number - 1), np.mean(values, axis=0), look)
+                axes.plot([], [], **look, label=rule)
+                mean = np.mean([one[0] for one in own.values()])
+                told.append(f"{rule} by {metric} under {optimizer} {mean:.3f}")
+            axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
+            axes.set_title(words.split(",")[0] if metric == METRICS[0] else "", fontsize="medium")
+        share = "share of the least loss" if metric == METRICS[0] else "difference in shares right"
+        row[0].set_ylabel(f"regret by {metric}\n({share})")
+    for axes in grid[0]:
+        axes.set_yscale("symlog", linthresh=0.1)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    return Picture(figure, f"Mean regret of three rules at the widest networks: {'; '.join(told)}.")
 
 
 def movers(

@@ -315,7 +315,9 @@ def _around(among: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
     return np.abs(np.arange(PLACES) - best) <= reach
 
 
-STUDIES = ("width", "width-2", "width-3", "samples", "batch-size", "learning-rate", "steps")
+STUDIES = (
+    "width", "width-2", "width-3", "rate-by-width", "samples", "batch-size", "learning-rate", "steps"
+)  # fmt: skip
 """What a cell of the sweep varies: the width at one, two or three hidden layers, or one setting alone."""
 
 
@@ -323,9 +325,11 @@ def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Settin
     """Return the settings that a cell searches, one for each of ``values``.
 
     ``width``, ``width-2`` and ``width-3`` take hidden units of 1, 2 and 3 hidden layers, the deeper ones
-    with half the learning rate of SGD; ``samples`` and ``batch-size`` take counts, with as many epochs,
-    and leave out those that do not fit the data; ``learning-rate`` and ``steps`` take multiples, the
-    former up to one, above which training need not be stable. Raises ``ValueError`` for another word.
+    with half the learning rate of SGD; ``rate-by-width`` takes those of one hidden layer, with a learning
+    rate in inverse proportion that is the setting's own at its own width. ``samples`` and
+    ``batch-size`` take counts, with as many epochs, and leave out those that do not fit the data;
+    ``learning-rate`` and ``steps`` take multiples, the former up to one, above which training need not
+    be stable. Raises ``ValueError`` for another word.
 
     >>> base = default_setting("diabetes", "sgd")
     >>> [(one.samples, one.steps) for one in studied(base, "samples", [64, 256, 512])]
@@ -342,6 +346,9 @@ def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Settin
         if hidden > 1 and setting.optimizer == "sgd":
             setting = replace(setting, learning_rate=DEEPER * setting.learning_rate)
         return [replace(setting, hidden=hidden, width=int(width)) for width in values]
+    if vary == "rate-by-width":
+        rate = setting.learning_rate * setting.width
+        return [replace(setting, width=int(width), learning_rate=rate / width) for width in values]
     if vary == "samples":
         epochs = setting.steps / setting.samples
         most = largest_training_set(setting.data)
@@ -353,8 +360,8 @@ def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Settin
         return [replace(setting, batch_size=size, steps=round(seen / size)) for size in fitting]
     if vary == "steps":
         return [replace(setting, steps=round(factor * setting.steps)) for factor in values]
-    rate = setting.learning_rate
-    return [replace(setting, learning_rate=factor * rate) for factor in values if factor <= 1]
+    rates = [factor * setting.learning_rate for factor in values if factor <= 1]
+    return [replace(setting, learning_rate=rate) for rate in rates]
 
 
 def rows(

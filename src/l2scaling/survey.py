@@ -28,7 +28,10 @@ RULES = {"λ ∝ 1/P": -1.0, "λ constant": 0.0, "λ ∝ P": 1.0}
 EXPONENTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """The rules on trial with their exponents, and all exponents that somebody has proposed."""
 
-STUDIES = {"P": "width", "N": "samples", "B": "batch-size", "η": "learning-rate", "T": "steps"}
+STUDIES = {
+    "P": "width", "P, η ∝ 1/n": "rate-by-width", "N": "samples", "B": "batch-size",
+    "η": "learning-rate", "T": "steps",
+}  # fmt: skip
 """What the best λ may move with, and the study of the sweep that varies it."""
 
 _DIVERGED = 1e9  # as bad as anything; infinity would poison weighted sums
@@ -180,9 +183,13 @@ def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple
     if what not in STUDIES:
         raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(STUDIES)}")
     values = {
-        "P": lambda one: one.count, "N": lambda one: one.samples, "B": lambda one: one.batch_size,
-        "η": lambda one: one.learning_rate, "T": lambda one: one.steps,
-    }[what]  # fmt: skip
+        "P": lambda one: one.count,
+        "P, η ∝ 1/n": lambda one: one.count,
+        "N": lambda one: one.samples,
+        "B": lambda one: one.batch_size,
+        "η": lambda one: one.learning_rate,
+        "T": lambda one: one.steps,
+    }[what]
     found: dict[tuple[str, str], list[Network]] = {}
     for one in networks:
         setting = one.setting
