@@ -52,7 +52,9 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	  --grid vary=samples,batch-size,learning-rate,steps --output _build/sweeps/others
 	l2scaling sweep scaling-cell $$sets --grid noise=0.0 --grid optimizer=adamw \
 	  --grid vary=rate-by-width --output _build/sweeps/rates
-	cat _build/sweeps/widths/rows.csv <(tail -qn +2 _build/sweeps/{others,rates}/rows.csv) > _build/sweeps/table.csv
+	l2scaling sweep scaling-cell --grid data=digits,mnist-5k --grid noise=0.0 --grid optimizer=sgd \
+	  --grid vary=long-width --output _build/sweeps/long
+	cat _build/sweeps/widths/rows.csv <(tail -qn +2 _build/sweeps/{others,rates,long}/rows.csv) > _build/sweeps/table.csv
 	mv _build/sweeps/table.csv results/scaling-rules.csv
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json

@@ -30,6 +30,9 @@ ADAMW_LEARNING_RATE = 0.01
 SAMPLES, BATCH_SIZE, STEPS = 128, 32, 3000
 """From which every study departs."""
 
+LONGER = 4
+"""How many times longer a training is that asks whether the default length was enough."""
+
 LOWEST = {"sgd": -5.0, "adamw": -3.4}
 HALF_STEP = 0.35
 PLACES = 17
@@ -316,7 +319,8 @@ def _around(among: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
 
 
 STUDIES = (
-    "width", "width-2", "width-3", "rate-by-width", "samples", "batch-size", "learning-rate", "steps"
+    "width", "width-2", "width-3", "rate-by-width", "long-width",
+    "samples", "batch-size", "learning-rate", "steps",
 )  # fmt: skip
 """What a cell of the sweep varies: the width at one, two or three hidden layers, or one setting alone."""
 
@@ -326,10 +330,10 @@ def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Settin
 
     ``width``, ``width-2`` and ``width-3`` take hidden units of 1, 2 and 3 hidden layers, the deeper ones
     with half the learning rate of SGD; ``rate-by-width`` takes those of one hidden layer, with a learning
-    rate in inverse proportion that is the setting's own at its own width. ``samples`` and
-    ``batch-size`` take counts, with as many epochs, and leave out those that do not fit the data;
-    ``learning-rate`` and ``steps`` take multiples, the former up to one, above which training need not
-    be stable. Raises ``ValueError`` for another word.
+    rate in inverse proportion that is the setting's own at its own width, and ``long-width`` with four
+    times the steps. ``samples`` and ``batch-size`` take counts, with as many epochs, and leave out those
+    that do not fit the data; ``learning-rate`` and ``steps`` take multiples, the former up to one, above
+    which training need not be stable. Raises ``ValueError`` for another word.
 
     >>> base = default_setting("diabetes", "sgd")
     >>> [(one.samples, one.steps) for one in studied(base, "samples", [64, 256, 512])]
@@ -349,6 +353,8 @@ def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Settin
     if vary == "rate-by-width":
         rate = setting.learning_rate * setting.width
         return [replace(setting, width=int(width), learning_rate=rate / width) for width in values]
+    if vary == "long-width":
+        return [replace(setting, width=int(width), steps=LONGER * setting.steps) for width in values]
     if vary == "samples":
         epochs = setting.steps / setting.samples
         most = largest_training_set(setting.data)

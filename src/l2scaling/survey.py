@@ -29,8 +29,8 @@ EXPONENTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """The rules on trial with their exponents, and all exponents that somebody has proposed."""
 
 STUDIES = {
-    "P": "width", "P, η ∝ 1/n": "rate-by-width", "N": "samples", "B": "batch-size",
-    "η": "learning-rate", "T": "steps",
+    "P": "width", "P, η ∝ 1/n": "rate-by-width", "P, 4T": "long-width",
+    "N": "samples", "B": "batch-size", "η": "learning-rate", "T": "steps",
 }  # fmt: skip
 """What the best λ may move with, and the study of the sweep that varies it."""
 
@@ -185,6 +185,7 @@ def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple
     values = {
         "P": lambda one: one.count,
         "P, η ∝ 1/n": lambda one: one.count,
+        "P, 4T": lambda one: one.count,
         "N": lambda one: one.samples,
         "B": lambda one: one.batch_size,
         "η": lambda one: one.learning_rate,
