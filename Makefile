@@ -54,7 +54,14 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	  --grid vary=rate-by-width --output _build/sweeps/rates
 	l2scaling sweep scaling-cell --grid data=digits,mnist-5k --grid noise=0.0 --grid optimizer=sgd \
 	  --grid vary=long-width --output _build/sweeps/long
-	cat _build/sweeps/widths/rows.csv <(tail -qn +2 _build/sweeps/{others,rates,long}/rows.csv) > _build/sweeps/table.csv
+	parts=(others rates long)
+	if [ -d "$${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; then  # Debian: dataset-fashion-mnist
+	  l2scaling sweep scaling-cell --grid data=fashion-mnist --grid noise=0.0,0.2 $$optimizers \
+	    --grid vary=width --output _build/sweeps/fashion
+	  parts+=(fashion)
+	fi
+	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
+	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
 	mv _build/sweeps/table.csv results/scaling-rules.csv
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json

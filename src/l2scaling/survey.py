@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from l2scaling import search
+from l2scaling import datasets, search
 from l2scaling.scaling import LEVEL, resample_weights
 
 METRICS = ("loss", "accuracy")
@@ -330,11 +330,13 @@ def audit(
     """Train ``count`` networks of the table again; return each with its losses, tabled and live.
 
     Which networks, and which repetition of each, is drawn from ``seed`` and the text of the modules that
-    train: when they change, others are drawn. All places that the repetition tried are trained.
+    train: when they change, others are drawn, of data sets that are always here. All places that the
+    repetition tried are trained.
 
     Used in: scaling-rules.
     """
     rng = np.random.default_rng([seed, int(_trainers_digest(), 16)])
+    networks = select(networks, data=datasets.NAMES)
     chosen = rng.choice(len(networks), size=min(count, len(networks)), replace=False)
     found = []
     for network in (networks[int(one)] for one in chosen):
