@@ -57,7 +57,7 @@ class Reference:
 
     @property
     def edition(self) -> str:
-        return f"version {self.version}" + (f", run {self.run}" if self.run else "")
+        return f"version {self.version}"
 
 
 def reference(project: Project, what: str, profile: str = "published") -> Reference:
@@ -126,7 +126,7 @@ def _bibtex(one: Reference) -> str:
     # braces keep a name in one piece and the capitals of a title
     fields = {"author": " and ".join(names), "title": f"{{{_latex(one.title)}}}"}
     fields |= {"booktitle": f"{{{_latex(one.book)}}}"} if one.chapter else {}
-    fields |= {"year": str(one.date[0]), "edition": f"version {one.version}"}
+    fields |= {"year": str(one.date[0]), "edition": one.edition}
     fields |= {"note": f"run {one.run}"} if one.run else {}
     fields |= {"url": one.url} if one.url else {}
     body = "".join(f"  {key} = {{{value}}},\n" for key, value in fields.items())
@@ -141,7 +141,7 @@ def _ris(one: Reference) -> str:
     lines = [("TY", "CHAP" if one.chapter else "BOOK")]
     lines += [("AU", author.sorted_name) for author in one.authors]
     lines += [("TI", one.title)] + ([("T2", one.book)] if one.chapter else [])
-    lines += [("PY", str(one.date[0])), ("DA", "{:04}/{:02}/{:02}".format(*one.date)), ("ET", one.version)]
+    lines += [("PY", str(one.date[0])), ("DA", "{:04}/{:02}/{:02}".format(*one.date)), ("ET", one.edition)]
     lines += [("N1", f"run {one.run}")] if one.run else []
     lines += [("UR", one.url)] if one.url else []
     return "\n".join(f"{tag}  - {value}" for tag, value in [*lines, ("ER", "")])
@@ -157,7 +157,7 @@ def _csl(one: Reference) -> str:
             for author in one.authors
         ],
         "issued": {"date-parts": [list(one.date)]},
-        "version": one.version,
+        "edition": one.edition,  # a book with a "version" is taken for software
     }
     item |= {"container-title": one.book} if one.chapter else {}
     item |= {"note": f"run {one.run}"} if one.run else {}
@@ -168,8 +168,9 @@ def _csl(one: Reference) -> str:
 def _text(one: Reference) -> str:
     names = ", ".join(f"{author.given} {author.family}".strip() for author in one.authors)
     place = f". In: {one.book}" if one.chapter else ""
+    run = f", run {one.run}" if one.run else ""
     address = f" {one.url}" if one.url else ""
-    return f"{names} ({one.date[0]}). {one.title}{place}, {one.edition}.{address}"
+    return f"{names} ({one.date[0]}). {one.title}{place}, {one.edition}{run}.{address}"
 
 
 def boxes(one: Reference, what: str) -> str:
