@@ -83,7 +83,7 @@ def test_a_run_records_what_it_was_made_from_and_with(sample, monkeypatch):
     project, notebook = Project(sample), sample_notebook()
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = origin(project, "sample", notebook)
-    assert before["source"] == source_hash(project, notebook)
+    assert before["source"] == source_hash(project, "sample", notebook)
     assert before["threads"] == "1"
     assert before["processor"]
     assert {"python", "numpy", "torch", "papermill"} <= set(before["versions"])

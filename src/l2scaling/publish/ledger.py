@@ -27,18 +27,21 @@ UNTRIED = "not yet tried"
 def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) -> str:
     """Rule on a claim from its records: the one rule of the book.
 
-    Without records the claim is not yet tried. If a record does not meet its prediction the
-    claim is ``open``, whatever was expected. Otherwise the predicted ruling stands: finally
-    when every chapter that the claim needs has reported, "so far" before that. A claim for which
-    no ruling was predicted gets the answer that its records gave, whether or not they met ours.
+    Without records the claim is not yet tried. If all records meet their predictions, the ruling that
+    we predicted stands: finally when every chapter that the claim needs has reported, "so far" before
+    that. If any misses, our prediction no longer decides: the ruling is the ``answer`` that argues from
+    all records, next to what we had predicted and how many records missed; without an answer the
+    claim is open. A claim for which no ruling was predicted is answered likewise.
     """
     if not records:
         return UNTRIED
     missed = sum(not record.holds for record in records)
-    if missed:
-        return f"{claim.answer or 'open'}: {missed} of {len(records)} predictions not met"
-    ruling = claim.answer or claim.ruling
-    return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
+    if not missed:
+        ruling = claim.answer if claim.ruling == "open" and claim.answer else claim.ruling
+        return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
+    ruling = claim.answer or "open"
+    before = "" if claim.ruling in (ruling, "open") else f", where {claim.ruling} was predicted"
+    return f"{ruling}{before}; {missed} of {len(records)} predictions not met"
 
 
 def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str]) -> str:
@@ -108,15 +111,22 @@ def _link(chapter: str, titles: dict[str, str]) -> str:
 
 
 def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters: Sequence[str]) -> str:
-    """Return one sentence that counts claims by the state of their trial."""
+    """Return sentences that count claims by their ruling, and by whether our predictions were met."""
     states = [verdict(claim, [one for one in records if one.claim == claim.id], chapters) for claim in claims]
     tried = [state for state in states if state != UNTRIED]
-    missed = sum(state.startswith("open:") for state in tried)
+    counts = ", ".join(
+        f"{count} {word}"
+        for word in ("holds", "fails", "conditional", "open")
+        if (count := sum(state.startswith(word) for state in tried))
+    )
+    missed = sum("not met" in state for state in tried)
     partly = sum(state.endswith("so far") for state in tried)
     return (
-        f"Of {len(states)} claims, {len(tried)} have evidence so far: {len(tried) - missed - partly} ruled, "
-        f"{partly} ruled in part, {missed} reopened by a prediction that was not met. "
-        f"{len(states) - len(tried)} are not yet tried.\n"
+        f"Of {len(states)} claims, {len(tried)} have been tried: {counts}. In {missed} of them at least one "
+        "of our own predictions was not met"
+        + (f"; {partly} await a chapter" if partly else "")
+        + (f"; {len(states) - len(tried)} are not yet tried" if len(tried) < len(states) else "")
+        + ".\n"
     )
 
 

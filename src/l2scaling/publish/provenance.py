@@ -24,9 +24,9 @@ def origin(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> d
     ``commit`` is None where git knows nothing of the project; ``dirty`` says whether anything
     that the run is made from differs from that commit.
     """
-    parts = _parts(project, notebook)
+    parts = _parts(project, chapter, notebook)
     return {
-        "source": source_hash(project, notebook),
+        "source": source_hash(project, chapter, notebook),
         "hashes": {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()},
         **_commit(project, chapter),
         "versions": versions(),
@@ -35,9 +35,12 @@ def origin(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> d
     }
 
 
-def source_hash(project: Project, notebook: nbformat.NotebookNode) -> str:
-    """Return the SHA-256 over a chapter's cells, the helper package and the locked dependencies."""
-    return hashlib.sha256(b"".join(_parts(project, notebook).values())).hexdigest()
+def source_hash(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> str:
+    """Return the SHA-256 over a chapter's cells, the helper package and the locked dependencies.
+
+    Where a sweep's table is named after the chapter, it is part of what the chapter is made from.
+    """
+    return hashlib.sha256(b"".join(_parts(project, chapter, notebook).values())).hexdigest()
 
 
 def content_hash(executed: nbformat.NotebookNode) -> str:
@@ -81,19 +84,21 @@ def is_fresh(project: Project, chapter: str, profile: str) -> bool:
     if not path.is_file():
         return False
     recorded: dict[str, Any] = nbformat.read(path, as_version=4).metadata.get("l2scaling", {})
-    same_source = recorded.get("source") == source_hash(project, project.source(chapter))
+    same_source = recorded.get("source") == source_hash(project, chapter, project.source(chapter))
     return same_source and recorded.get("overrides") == project.profile_values(chapter, profile)
 
 
-def _parts(project: Project, notebook: nbformat.NotebookNode) -> dict[str, bytes]:
+def _parts(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, bytes]:
     cells = [
         f"{cell.cell_type}\0{cell.source}\0{sorted(cell.metadata.get('tags', []))}\0"
         for cell in notebook.cells
     ]
+    table = sorted(project.results.glob(f"{chapter}.csv"))
     return {
         "notebook": "".join(cells).encode(),
         "package": _bytes(sorted((project.root / "src" / "l2scaling").glob("*.py"))),
         "lock": _bytes(sorted(project.root.glob("requirements*"))),
+        **({"table": _bytes(table)} if table else {}),
     }
 
 
@@ -104,7 +109,7 @@ def _bytes(paths: Sequence[Path]) -> bytes:
 def _commit(project: Project, chapter: str) -> dict[str, Any]:
     # what Snakemake reruns a chapter for
     made_from = [f"notebooks/{chapter}.ipynb", "notebooks/profiles.yml", "requirements*"]
-    made_from += [":(glob)src/l2scaling/*.py"]
+    made_from += [":(glob)src/l2scaling/*.py", f"results/{chapter}.csv"]
     made_from += [f"src/l2scaling/publish/{name}.py" for name in ("parameters", "project", "run")]
     # a checkout that another user owns is read all the same; runs side by side take no lock
     git = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root)]
