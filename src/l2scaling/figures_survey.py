@@ -147,8 +147,8 @@ def regrets(panels: Mapping[str, Mapping[str, Mapping[Family, np.ndarray]]]) -> 
             axes.set_title(words.split(",")[0] if metric == METRICS[0] else "", fontsize="medium")
         share = "share of the least loss" if metric == METRICS[0] else "difference in shares right"
         row[0].set_ylabel(f"regret by {metric}\n({share})")
-    for axes in grid[0]:
-        axes.set_yscale("symlog", linthresh=0.1)
+    grid[0, 0].set_yscale("symlog", linthresh=0.1)
+    grid[0, 0].set_ylim(bottom=-0.02)
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=3)
     return Picture(figure, f"Mean regret of three rules at the widest networks: {'; '.join(told)}.")
@@ -176,7 +176,7 @@ def movers(
                 _bar(left, place + 0.09 * (number - (len(pairs) - 1) / 2), one[pair], look)
         left.plot([], [], **look, label=f"{pair[0]}, {pair[1]}")
     left.axhline(0, color="0.25", linewidth=1)
-    left.set_xticks(range(len(found)), list(found))
+    left.set_xticks(range(len(found)), list(found), rotation=20, ha="right")
     left.set(ylabel="slope of log best λ\nin the log of a setting")
     figure.legend(loc="outside right upper", fontsize="x-small", ncols=1)
     for place, values in enumerate(spans.values()):
