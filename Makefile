@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book test sweep bench check accept lock environment clean
+.PHONY: help book pdf test sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -37,6 +37,9 @@ book: environment ## run what is out of date, build _build/html/index.html
 	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' >&2 || true
 	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
+
+pdf: book ## print the book into one file, _build/html/book.pdf, and link it from every page
+	l2scaling pdf --site $(SITE)
 
 test: environment ## unit tests, every chapter in the quick profile, the built pages
 	python -m pytest --numprocesses auto

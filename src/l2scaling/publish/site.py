@@ -32,6 +32,7 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
     work = project.build / "work" / profile
     log = project.build / f"site-{profile}.log"
     with exclusive(project, work), exclusive(project, destination):
+        _restore(destination)
         _build(project, profile, work, log)
         _replace(work / "output" / "_build" / "html", destination)
     return destination / "index.html"
@@ -132,11 +133,24 @@ def repository(project: Project) -> str | None:
     return address if re.fullmatch(r"https?://[^/\s@]+/\S+", address) else None
 
 
+def address(project: Project) -> str | None:
+    """Return the web address of the published book, if a setting or CITATION.cff gives one.
+
+    The environment variable ``L2SCALING_ADDRESS`` comes first.
+    """
+    cited = yaml.safe_load((project.root / "CITATION.cff").read_text()).get("url")
+    found = os.environ.get("L2SCALING_ADDRESS") or cited or ""
+    return found.rstrip("/") + "/" if re.fullmatch(r"https?://[^/\s@]+(/\S*)?", found) else None
+
+
 def _write_config(project: Project, path: Path) -> None:
     config: dict[str, Any] = yaml.safe_load((project.root / "_config.yml").read_text())
-    address = repository(project)
-    if address:
-        config["repository"] = {"url": address, "branch": "main"}
+    place = address(project)
+    if place:
+        config["html"]["baseurl"] = place
+    origin = repository(project)
+    if origin:
+        config["repository"] = {"url": origin, "branch": "main"}
         buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
         config["html"] |= dict.fromkeys(buttons, True)
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
@@ -148,9 +162,19 @@ def _first_complaint(log: Path) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", (marked or lines or ["no output"])[0]).strip()
 
 
+def _old(place: Path) -> Path:
+    return place.with_name(f"{place.name}.old")
+
+
+def _restore(place: Path) -> None:
+    """Bring back the last good folder, if a build was killed between the renames of ``_replace``."""
+    if not place.exists() and _old(place).exists():
+        _old(place).rename(place)
+
+
 def _replace(new: Path, place: Path) -> None:
     """Put a finished folder in place; only the instant between two renames shows none."""
-    old = place.with_name(f"{place.name}.old")
+    old = _old(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(old, ignore_errors=True)
     if place.exists():
