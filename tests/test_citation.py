@@ -252,9 +252,9 @@ def test_scholarly_tags_are_on_the_index_and_the_chapters_only(quick_site):
     for path in quick_site.rglob("*.html"):
         if "_static" in path.parts:
             continue
-        head = BeautifulSoup(path.read_text(), "html.parser").head
+        page = BeautifulSoup(path.read_text(), "html.parser")
         found = [
-            (tag["name"], tag["content"]) for tag in head.find_all("meta", {"name": re.compile("^citation_")})
+            (tag["name"], tag["content"]) for tag in page.find_all("meta", {"name": re.compile("^citation_")})
         ]
         one = wanted.pop(str(path.relative_to(quick_site)), None)
         if one is None:
