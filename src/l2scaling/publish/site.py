@@ -15,7 +15,7 @@ import nbformat
 import yaml
 
 from l2scaling.evidence import MIME
-from l2scaling.publish import citation, gather, ledger, reference
+from l2scaling.publish import citation, explorer, gather, ledger, reference
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import Project, RunError, title
@@ -88,6 +88,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     }.items():
         (generated / f"{name}.md").write_text(text)
     _write_references(references, generated)
+    explorer.write_tables(source / "book" / "_extra" / "explorer")
 
 
 def _cited(one: citation.Reference, chapter: str) -> str:
