@@ -1,8 +1,6 @@
 """The built book, in a real browser and as evidence: what it shows is what the runs hold."""
 
-import os
 import re
-import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,7 +12,6 @@ from l2scaling.publish import gather, site
 from l2scaling.publish.project import Project, RunError
 
 PROJECT = Project(ROOT)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PAGES = [
     f"{name}.html"
     for name in re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text())
@@ -127,22 +124,6 @@ def test_a_prediction_that_is_not_met_is_published_and_reopens_its_claim(quick_s
 
 
 # ---------------------------------------------------------------- in the browser
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if not CHROMIUM:
-        reason = "chromium is not installed: the pages were not opened (apt install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
-        yield browser
-        browser.close()
 
 
 @pytest.mark.parametrize("width", [390, 1400])

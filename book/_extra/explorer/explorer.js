@@ -36,13 +36,18 @@
     decoupled: { coefficient: "Decoupled λ, of a share η·λ", value: "½ λ Σw² at the start, if printed", symbol: "λ" },
   };
   const LABELS = {
-    fixed: "fixed standard deviation", lecun: "LeCun, 1 / fan-in", he: "He, 2 / fan-in",
-    glorot: "Glorot (Xavier; Keras' default), 2 / (fan-in + fan-out)",
-    "torch-default": "torch's default, 1 / (3 fan-in)", orthogonal: "orthogonal",
+    fixed: "fixed standard deviation", lecun: "LeCun", he: "He (Kaiming)", glorot: "Glorot (Xavier), Keras' default",
+    "torch-default": "torch's default", orthogonal: "orthogonal",
     penalty_coefficient: "c itself: mean loss + c/2 Σw²", lambda_over_2m: "the first asker: mean loss + λ/(2m) Σθ²",
     share_per_step: "the second thread: a share of each weight a step",
     sgd: "gradient descent", momentum: "heavy ball", adam: "Adam",
   };
+
+  const VARIANCES = {
+    fixed: "the square of the standard deviation", lecun: "1 / fan-in", he: "2 / fan-in", glorot: "2 / (fan-in + fan-out)",
+    "torch-default": "1 / (3 fan-in)", orthogonal: "1 / max(outputs, fan-in)",
+  };
+  const LAWS = { normal: "a normal", uniform: "a uniform", truncated: "a truncated normal", orthogonal: "an orthogonal" };
 
   // ---------------------------------------------------------------- reading fields
 
@@ -189,6 +194,10 @@
     if (note) words.push(`${note[0].toUpperCase()}${note.slice(1)}.`);
     if (solved) words.push("Solved, not descended: what is said about steps holds for gradient descent on its cost.");
     at("convention-note").textContent = words.join(" ");
+    const start = at("initializer").value;
+    const drawer = convention().library === "keras" ? "Keras" : "torch";
+    at("initializer-note").textContent =
+      `Variance ${VARIANCES[start]}; ${LAWS[F.lawOf(convention(), start, tables)]} law, as ${drawer} draws it.`;
     at("momentum").parentElement.hidden = at("optimizer").value !== "momentum";
     at("deviation").parentElement.hidden = at("initializer").value !== "fixed";
   }
@@ -425,7 +434,7 @@
 
   function plainText(state, found, address) {
     const lines = [`The λ explorer: ${layersToText(state.rows)} on ${state.inputs} inputs, ${state.initializer}, ` +
-      `${found.convention.argument} = ${at("value").value.trim()} of ${found.convention.name}, ${LABELS[state.optimizer]}, η = ${at("learningRate").value.trim()}` +
+      `${found.convention.argument} = ${state.value} of ${found.convention.name}, ${LABELS[state.optimizer]}, η = ${state.learningRate}` +
       (state.widthSteps ? `, hidden widths × ${show(F.widthFactor(state.widthSteps), 3)}` : "")];
     for (const entry of at("results").children) {
       lines.push(`${entry.querySelector("dt").textContent}: ${entry.querySelector("dd").textContent}`);
@@ -447,12 +456,18 @@
     ["pull", "--line-pull", [2, 4]], ["same", "--line-same", [10, 4, 2, 4]],
   ];
 
-  function tick(u, splits) {
-    const wide = splits.length && splits[splits.length - 1] / splits[0] >= 100;
-    return splits.map((value) => {
+  // Decades; where there are fewer than two of them, 1, 2 and 5 of each
+  function splits(u, axis, least, most) {
+    const decades = [];
+    for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power += 1) decades.push(10 ** power);
+    const shown = most / least >= 100 ? decades : decades.flatMap((one) => [one, 2 * one, 5 * one]);
+    return shown.filter((one) => one >= least * 0.999 && one <= most * 1.001);
+  }
+
+  function ticks(u, values) {
+    return values.map((value) => {
       const power = Math.log10(value);
-      if (Math.abs(power - Math.round(power)) < 1e-9) return raised(Math.round(power));
-      return wide ? null : show(value, 2);
+      return Math.abs(power - Math.round(power)) < 1e-9 ? raised(Math.round(power)) : show(value, 2);
     });
   }
 
@@ -462,6 +477,7 @@
     ctx.save();
     ctx.strokeStyle = colour("--pst-color-text-base");
     ctx.lineWidth = devicePixelRatio;
+    ctx.setLineDash([]);
     ctx.beginPath();
     ctx.moveTo(x, bbox.top);
     ctx.lineTo(x, bbox.top + bbox.height);
@@ -483,7 +499,7 @@
     if (!drawn) return;
     const ink = colour("--pst-color-text-base");
     const grid = { stroke: colour("--pst-color-border"), width: 1 };
-    const axis = { stroke: ink, grid, ticks: grid, font: "13px system-ui, sans-serif", labelFont: "13px system-ui, sans-serif", values: tick };
+    const axis = { stroke: ink, grid, ticks: grid, font: "13px system-ui, sans-serif", labelFont: "13px system-ui, sans-serif", splits, values: ticks };
     chart = new uPlot({
       width: place.clientWidth,
       height: 340,
@@ -491,7 +507,7 @@
       cursor: { show: false },
       scales: { x: { time: false, distr: 3 }, y: { distr: 3 } },
       axes: [{ ...axis, label: "penalised weights P" }, { ...axis, label: "loss, and loss per weight unit", size: 56 }],
-      series: [{}, ...LINES.map(([, line, dash]) => ({ stroke: colour(line), width: 2.5, dash, points: { show: false } }))],
+      series: [{}, ...LINES.map(([, line, dash]) => ({ stroke: colour(line), width: 2.5, dash, pxAlign: 0, points: { show: false } }))],
       hooks: { draw: [markNow] },
     }, columns(), place);
   }

@@ -372,7 +372,6 @@ var explorerFormulas = (() => {
   }
 
   return {
-    widthFactor, layers, heavyBall, sphereMeanAbsolute, coefficientOf, scaleOf, settingOf, conventionOf,
-    evaluate, curves, slopes,
+    widthFactor, layers, lawOf, heavyBall, sphereMeanAbsolute, scaleOf, settingOf, evaluate, curves, slopes,
   };
 })();
