@@ -84,9 +84,13 @@
   // What a link asked for and could not have; shown until the field is changed
   const refusedByLink = new Map();
 
+  function mark(input, bad) {
+    if (bad) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+  }
+
   function tell(input, error, message) {
-    input.toggleAttribute("aria-invalid", Boolean(message));
-    if (message) input.setAttribute("aria-invalid", "true");
+    mark(input, message);
     error.textContent = message;
     error.hidden = !message;
     return !message;
@@ -153,8 +157,7 @@
         const number = input.parentElement.hidden ? 1 : parse(input.value);
         const fits = rule.fits(number);
         numbers[name] = number;
-        input.toggleAttribute("aria-invalid", !fits);
-        if (!fits) input.setAttribute("aria-invalid", "true");
+        mark(input, !fits);
         if (!fits) messages.push(complain(input.value, rule.name, rule.allowed));
       }
       const error = entry.querySelector(".error");
@@ -332,7 +335,8 @@
     const symbol = NAMES[family].symbol;
     if (family === "l1") {
       if (curvature === null) return "none here: under Adam no bound holds without the data";
-      return `an L1 pull has no curvature: h_max must stay below ${show(curvature)}, whatever c. Near zero a weight rattles within ${show(found.decay.joint)}`;
+      const rattle = state.optimizer === "sgd" ? ` Near zero a weight rattles within ${show(found.decay.joint)}.` : "";
+      return `an L1 pull has no curvature: h_max must stay below ${show(curvature)}, whatever c.${rattle}`;
     }
     if (limit === null) return "none here: under Adam no bound holds without the data";
     const { joint } = found.decay;
@@ -422,7 +426,7 @@
     at("elsewhere").querySelector("tbody").replaceChildren(...found.conversions.filter((one) => !one.refusal).map((one) => {
       const { argument, formula, note } = entry(one);
       const value = one.problem ? problem[one.problem] : plainNumber(one.value);
-      return row([one.name, argument, value, note ? `${formula}; ${note}` : formula], [2]);
+      return row([one.name, value, argument, note ? `${formula}; ${note}` : formula], [1]);
     }));
     const reasons = new Map();
     for (const one of found.conversions.filter((other) => other.refusal)) {
@@ -499,7 +503,7 @@
     if (!drawn) return;
     const ink = colour("--pst-color-text-base");
     const grid = { stroke: colour("--pst-color-border"), width: 1 };
-    const axis = { stroke: ink, grid, ticks: grid, font: "13px system-ui, sans-serif", labelFont: "13px system-ui, sans-serif", splits, values: ticks };
+    const axis = { stroke: ink, grid, ticks: grid, font: "13px system-ui, sans-serif", labelFont: "13px system-ui, sans-serif", splits, filter: (u, values) => values, values: ticks };
     chart = new uPlot({
       width: place.clientWidth,
       height: 340,
@@ -531,9 +535,9 @@
     else newChart();
     const slope = F.slopes(state, tables);
     const from = show(found.penalised);
-    words.textContent = `From ${from} weights to those of a network twice as wide, on logarithmic axes: the value rises with slope ${signed(slope.value)} in P, ` +
-      `the norm of its gradient with ${signed(slope.norm)}, the pull on a typical weight with ${signed(slope.pull)}, ` +
-      `the pull on one and the same weight with ${signed(slope.same)}.`;
+    words.textContent = `From ${from} weights to those of a network twice as wide, the slopes on logarithmic axes are ` +
+      `${signed(slope.value)} for the value, ${signed(slope.norm)} for the norm of its gradient, ` +
+      `${signed(slope.pull)} for the pull on a typical weight, ${signed(slope.same)} for the pull on one and the same weight.`;
     body.replaceChildren(...points.filter((_, place) => place % 4 === 0).map((one) =>
       row([one.penalised, one.value, one.norm, one.pull, one.same].map((x) => show(x)), [0, 1, 2, 3, 4])));
   }
@@ -554,8 +558,8 @@
     at("state-link").hidden = !state;
     for (const id of ["copy-text", "copy-link"]) at(id).disabled = !state;
     if (!state) {
-      at("waiting").textContent = "An entry above cannot be read; what stands below belongs to the last good ones.";
-      announce("Nothing was computed: an entry cannot be read.");
+      at("waiting").textContent = "An entry above cannot be used, and nothing is computed until it can. What is greyed below belongs to the entries before.";
+      announce("Nothing was computed: an entry cannot be used.");
       return null;
     }
     const found = F.evaluate(state, tables);
@@ -596,7 +600,8 @@
     }
     for (const { name } of tables.initializers) at("initializer").append(make("option", { value: name, textContent: LABELS[name] ?? name }));
 
-    restore(pairsOf(location.hash) ?? pairsOf(START));
+    restore(pairsOf(START)); // a link may leave things out
+    if (pairsOf(location.hash)) restore(pairsOf(location.hash));
     update();
 
     const form = at("explorer-form");

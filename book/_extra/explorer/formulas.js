@@ -84,43 +84,37 @@ var explorerFormulas = (() => {
     return convention.library === "keras" ? entry.keras : entry.torch;
   }
 
-  // For weights w_i of mean 0, variance v_l and law with a = E|w|/σ, κ = E w⁴/σ⁴:
-  //   P = Σ P_l,  S = E Σw² = Σ P_l v_l,  A = E Σ|w| = Σ P_l a √v_l,
-  //   Var Σw² = Σ P_l v_l² (κ − 1),  Var Σ|w| = Σ P_l v_l (1 − a²).
-  // An orthogonal start has Σw² without scatter; its Σ|w| scatters in a way we have no formula for.
-  function weightSums(list, initializer, deviation, law, tables) {
-    const { meanAbsolute, kurtosis } = tables.laws[law];
-    const orthogonal = law === "orthogonal";
-    const sums = { count: 0, squares: 0, absolute: 0, squaresVariance: 0, absoluteVariance: 0 };
-    for (const layer of list) {
-      const number = layer.times * count(layer);
-      const variance = variances[initializer](layer, deviation);
-      sums.count += number;
-      sums.squares += number * variance;
-      if (orthogonal) {
-        sums.absolute += number * sphereMeanAbsolute(Math.max(layer.outputs, fanIn(layer)));
-      } else {
-        sums.absolute += number * meanAbsolute * Math.sqrt(variance);
-        sums.squaresVariance += number * variance ** 2 * (kurtosis - 1);
-        sums.absoluteVariance += number * variance * (1 - meanAbsolute ** 2);
-      }
-    }
-    if (orthogonal) sums.absoluteVariance = null;
-    return sums;
+  const nothing = () => ({ count: 0, squares: 0, absolute: 0, squaresVariance: 0, absoluteVariance: 0 });
+
+  // n weights of mean 0, variance v and a law with a = E|w|/σ, κ = E w⁴/σ⁴ add
+  //   n to P,  n v to S = E Σw²,  n a √v to A = E Σ|w|,
+  //   n v² (κ − 1) to Var Σw²,  n v (1 − a²) to Var Σ|w|.
+  function add(sums, number, variance, { meanAbsolute, kurtosis }) {
+    sums.count += number;
+    sums.squares += number * variance;
+    sums.absolute += number * meanAbsolute * Math.sqrt(variance);
+    sums.squaresVariance += number * variance ** 2 * (kurtosis - 1);
+    sums.absoluteVariance += number * variance * (1 - meanAbsolute ** 2);
   }
 
-  // The same sums over biases, one for each output.
-  function biasSums(list, initializer, tables) {
-    const { meanAbsolute, kurtosis } = tables.laws.uniform;
-    const sums = { count: 0, squares: 0, absolute: 0, squaresVariance: 0, absoluteVariance: 0 };
+  // An orthogonal start has Σw² without scatter, as if κ were 1; its weights depend on each other,
+  // so Σ|w| scatters in a way we have no formula for.
+  function weightSums(list, initializer, deviation, law, tables) {
+    const sums = nothing();
     for (const layer of list) {
-      const number = layer.times * layer.outputs;
-      const variance = biasVariance(initializer, layer);
-      sums.count += number;
-      sums.squares += number * variance;
-      sums.absolute += number * meanAbsolute * Math.sqrt(variance);
-      sums.squaresVariance += number * variance ** 2 * (kurtosis - 1);
-      sums.absoluteVariance += number * variance * (1 - meanAbsolute ** 2);
+      const variance = variances[initializer](layer, deviation);
+      const sphere = sphereMeanAbsolute(Math.max(layer.outputs, fanIn(layer)));
+      const orthogonal = { meanAbsolute: sphere / Math.sqrt(variance), kurtosis: 1 };
+      add(sums, layer.times * count(layer), variance, law === "orthogonal" ? orthogonal : tables.laws[law]);
+    }
+    return law === "orthogonal" ? { ...sums, absoluteVariance: null } : sums;
+  }
+
+  // One bias for each output
+  function biasSums(list, initializer, tables) {
+    const sums = nothing();
+    for (const layer of list) {
+      add(sums, layer.times * layer.outputs, biasVariance(initializer, layer), tables.laws.uniform);
     }
     return sums;
   }
@@ -296,15 +290,13 @@ var explorerFormulas = (() => {
 
   const conventionOf = (state, tables) => tables.conventions.find((one) => one.name === state.convention);
 
-  const none = { count: 0, squares: 0, absolute: 0, squaresVariance: 0, absoluteVariance: 0 };
-
   function core(state, tables) {
     const convention = conventionOf(state, tables);
     const list = layers(state);
     const law = lawOf(convention, state.initializer, tables);
     const weights = weightSums(list, state.initializer, state.deviation, law, tables);
-    const biases = state.biases ? biasSums(list, state.initializer, tables) : none;
-    const penalisedBiases = convention.biases ? biases : none;
+    const biases = state.biases ? biasSums(list, state.initializer, tables) : nothing();
+    const penalisedBiases = convention.biases ? biases : nothing();
     const coefficient = coefficientOf(convention, state.value, settingOf(state));
     return {
       convention, list, law, weights, biases, penalisedBiases, coefficient,
