@@ -14,7 +14,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from l2scaling.publish import citation, dress, gather, ledger, reference
+from l2scaling.publish import citation, dress, explorer, gather, ledger, reference
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import Project, RunError, title
@@ -84,6 +84,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
     }.items():
         (generated / f"{name}.md").write_text(text)
+    explorer.write_tables(source / "book" / "_extra" / "explorer")
 
     (source / "notebooks").mkdir()
     address = repository(project)
