@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +110,10 @@ def _scale(one: Convention) -> dict[str, Any]:
     if not one.needs:
         return {"form": "none", "quantity": None, "factor": one.scale(Setting())}
     (quantity,) = one.needs
-    places = (0.25, 0.5, 0.875) if quantity == "l1_ratio" else (1, 8, 40)
+    places: tuple[Any, ...] = (0.25, 0.5, 0.875) if quantity == "l1_ratio" else (1, 8, 40)
     forms = {"over": lambda q: 1 / q, "times": lambda q: q, "times-rest": lambda q: 1 - q}
     for form, shape in forms.items():
-        factors = [one.scale(replace(Setting(), **{quantity: q})) / shape(q) for q in places]
+        factors = [one.scale(Setting(**{quantity: q})) / shape(q) for q in places]
         if math.isclose(min(factors), max(factors), rel_tol=1e-12):
             return {"form": form, "quantity": quantity, "factor": factors[0]}
     raise ValueError(f"scale of {one.name} has another form; allowed: {', '.join(forms)}")
