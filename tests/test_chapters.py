@@ -57,7 +57,7 @@ CONTROLS = {
     ("ridge", "B2"): {"penalty": "times-P"},
     ("scaling-rules", "A5"): {"penalty": "times-P"},
     ("scaling-rules", "A7"): {"penalty": "times-P"},
-    ("scaling-rules", "F1"): {"penalty": "times-P"},
+    ("scaling-rules", "F1"): {"penalty": "units-of-best"},
     ("scaling-rules", "H4"): {"penalty": "times-P"},
     ("scaling-rules", "J2"): {"penalty": "times-P"},
     ("scaling-rules", "J3"): {"data_loss": "sum"},

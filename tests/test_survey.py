@@ -62,6 +62,8 @@ def test_another_name_of_the_penalty_moves_the_exponent_by_one(tmp_path, weights
     row = survey.families(survey.load("times-P", "mean", path))["digits", 0.0, "sgd", 1]
     best = np.array([survey.best(one, "loss", weights) for one in row])
     assert survey.slope([one.setting.count for one in row], best)[0] == pytest.approx(-1.25, abs=0.02)
+    own = survey.families(survey.load("units-of-best", "mean", path))["digits", 0.0, "sgd", 1]
+    assert np.ptp([survey.best(one, "loss", weights)[0] for one in own]) <= search.HALF_STEP
     one, other = survey.load("sum", "sum", path)[0], survey.load(path=path)[0]
     assert np.allclose(one.coefficients, 128 * other.coefficients)
 

@@ -54,7 +54,8 @@ def reserve_space(app: Sphinx, doctree: nodes.document, page: str) -> None:
             size = re.search(r'<svg\b[^>]*\bwidth="([\d.]+)pt"[^>]*|$', path.read_text()[:4000])
             height = re.search(r'\bheight="([\d.]+)pt"', size[0])
             if size[1] and height:
-                image["width"], image["height"] = (f"{float(one) * PIXELS:.0f}" for one in (size[1], height[1]))
+                image["width"] = f"{float(size[1]) * PIXELS:.0f}"
+                image["height"] = f"{float(height[1]) * PIXELS:.0f}"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

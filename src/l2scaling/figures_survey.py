@@ -105,7 +105,7 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
             data, noise, optimizer, hidden = family
             offset = (hidden - 2) * 0.24 + (0.1 if noise else -0.02)
             _bar(axes, rows.index((data, optimizer)) + offset, values, _look(family), across=True)
-        axes.set(xlabel=f"slope of the best λ in P, by {metric}", xlim=(-1.9, 1.9), xticks=EXPONENTS)
+        axes.set(xlabel=f"slope of the best λ in P, by {metric}", xlim=(-3.0, 1.4), xticks=EXPONENTS)
     row[0].set_yticks(range(len(rows)), [f"{data}, {optimizer}" for data, optimizer in rows])
     row[0].invert_yaxis()
     looks = _looks([family for one in panels.values() for family in one])

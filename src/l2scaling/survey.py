@@ -82,18 +82,19 @@ def table_path(name: str = "scaling-rules.csv") -> Path:
     return Path(root) / "results" / name
 
 
-PENALTIES = ("sum", "times-P")
+PENALTIES = ("sum", "times-P", "units-of-best")
 LOSSES = ("mean", "sum")
-"""What the coefficient on trial multiplies: half the sum of squares, or P/1000 times that; beside a data
-loss that is a mean over samples, or their sum."""
+"""What the coefficient on trial multiplies: half the sum of squares, P/1000 times that, or as much as makes
+one the network's own best place; beside a data loss that is a mean over samples, or their sum."""
 
 
 def load(penalty: str = "sum", loss: str = "mean", path: Path | None = None) -> list[Network]:
     """Read the table of the sweep, one ``Network`` a search, in the table's order.
 
     With ``penalty`` times-P the coefficient λ stands before ``P/1000`` times the penalty, so that
-    c = λP/1000; with ``loss`` sum the data loss is a sum, so that c = λ/N. Nothing is trained anew:
-    these are the same networks under another name of their penalty. Raises ``ValueError`` for other words.
+    c = λP/1000; with units-of-best it counts multiples of the place of least mean loss; with ``loss``
+    sum the data loss is a sum, so that c = λ/N. Nothing is trained anew: these are the same networks
+    under another name of their penalty. Raises ``ValueError`` for other words.
 
     Used in: scaling-rules.
     """
@@ -113,19 +114,21 @@ def _network(rows: list[dict[str, str]], penalty: str, loss: str) -> Network:
     setting = search.Setting(**{name: kind(first[name]) for name, kind in kinds.items()})  # type: ignore[operator]
     lowest, step = search.LOWEST[setting.optimizer], search.HALF_STEP
     places = np.array([round((np.log10(float(row["c"])) - lowest) / step) for row in rows])
-    factor = (1000 / setting.count if penalty == "times-P" else 1) * (setting.samples if loss == "sum" else 1)
     most = max(row["losses"].count(";") for row in rows) + 1
     losses, accuracies = (
         np.array([_numbers(row[name], most) for row in rows]) for name in ("losses", "accuracies")
     )
     diverged = losses == np.inf
+    tried = search.lattice(setting.optimizer)[places]
+    whole = np.where(np.isnan(losses).any(axis=1), np.inf, losses.mean(axis=1))
+    units = {"sum": 1.0, "times-P": setting.count / 1000, "units-of-best": tried[whole.argmin()]}
     return Network(
         setting,
         first["vary"],
         int(first["seed"]),
         float(first["search_seconds"]),
         places,
-        search.lattice(setting.optimizer)[places] * factor,
+        tried / units[penalty] * (setting.samples if loss == "sum" else 1),
         np.where(diverged, _DIVERGED, losses),
         np.where(diverged & bool(first["accuracies"]), 0.0, accuracies),
     )
