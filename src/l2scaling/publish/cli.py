@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     cite = add("cite", _cite, "Print a reference to a chapter, or to the book.")
     cite.add_argument("what", metavar="CHAPTER|book")
     cite.add_argument("--format", default="bibtex", help=", ".join(citation.FORMATS))
+    _profile(cite)
 
     convert = add("convert", _convert, "Say what a value of one API's λ is in another API.")
     # So that -1, -inf and -nan are values to be refused by name, not options to be unknown.
@@ -185,7 +186,8 @@ def _evidence(project: Project, options: argparse.Namespace) -> None:
 
 
 def _cite(project: Project, options: argparse.Namespace) -> None:
-    print(citation.written(citation.reference(project, options.what), options.format))
+    project.profile_values("", options.profile)  # refuses an unknown profile
+    print(citation.written(citation.reference(project, options.what, options.profile), options.format))
 
 
 def _convert(project: Project, options: argparse.Namespace) -> None:

@@ -1,0 +1,874 @@
+"""The λ explorer: its formulas against the package, and its page in a real browser."""
+
+import functools
+import itertools
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from scipy import integrate
+
+from l2scaling import clipping, draws, networks, precision, stability
+from l2scaling.conventions import REGISTRY, ConventionError, Setting, convert, find
+from l2scaling.networks import INITIALIZERS, Layer, expected_sums, find_initializer, normal_initializer
+from l2scaling.publish import explorer
+from l2scaling.streaming import generator
+
+FORMULAS = (ROOT / "book" / "_extra" / "explorer" / "formulas.js").read_text()
+TABLES = explorer.tables()
+OF_NAME = {one["name"]: one for one in TABLES["conventions"]}
+TOLERANCE = 1e-9
+
+# ---------------------------------------------------------------- the formulas, from their definitions
+
+
+def _density(law):
+    return {
+        "normal": (lambda x: math.exp(-(x**2) / 2), 12.0),
+        "uniform": (lambda x: 1.0, 1.0),
+        "truncated": (lambda x: math.exp(-(x**2) / 2), 2.0),
+    }[law]
+
+
+def moments(law):
+    """E|w|/σ and E w⁴/σ⁴ by integrating the density."""
+    density, edge = _density(law)
+    mass, absolute, square, fourth = (
+        integrate.quad(lambda x, power=power: x**power * density(x), 0, edge, epsabs=0, epsrel=1e-13)[0]
+        for power in (0, 1, 2, 4)
+    )
+    square /= mass
+    return absolute / mass / square**0.5, fourth / mass / square**2
+
+
+MOMENTS = {law: moments(law) for law in ("normal", "uniform", "truncated")}
+
+
+def layers_of(state, width_steps=None):
+    """The layers one by one, where the page keeps equal ones together."""
+    steps = state["widthSteps"] if width_steps is None else width_steps
+    flat = [
+        (row["outputs"], row["kernel"], row["positions"] if first else 1)
+        for row in state["rows"]
+        for first in [True, *[False] * (row["repeat"] - 1)]
+    ]
+    found, before = [], state["inputs"]
+    for place, (outputs, kernel, positions) in enumerate(flat):
+        if place < len(flat) - 1 or len(flat) == 1:
+            outputs = max(1, math.floor(outputs * 2 ** (steps / 4) + 0.5))
+        found.append(Layer(before * positions, outputs, kernel))
+        before = outputs
+    return found
+
+
+def initializer_of(state):
+    fixed = state["initializer"] == "fixed"
+    return normal_initializer(state["deviation"]) if fixed else find_initializer(state["initializer"])
+
+
+def setting_of(state):
+    return Setting(state["samples"], state["batchSize"], state["learningRate"], state["l1Ratio"])
+
+
+def start_of(state, width_steps=None):
+    """Sums of squares and absolute values of what is penalised, their variances, and the counts."""
+    layers, initializer, convention = (
+        layers_of(state, width_steps),
+        initializer_of(state),
+        find(state["convention"]),
+    )
+    keras = state["convention"].startswith("keras.")
+    law = initializer.keras_distribution if keras else initializer.distribution
+    sums = expected_sums(layers, initializer, law)
+    variances = np.array([one.count * initializer.variance(one) ** 2 for one in layers])
+    spread = np.array([one.count * initializer.variance(one) for one in layers])
+    absolute, fourth = MOMENTS.get(law, (1.0, 1.0))
+    found = {
+        "weights": sums.count,
+        "typical": math.sqrt(sums.sum_squares / sums.count),
+        "squares": sums.sum_squares,
+        "absolute": sums.sum_absolute,
+        "squaresVariance": (fourth - 1) * variances.sum(),
+        "absoluteVariance": None if law == "orthogonal" else (1 - absolute**2) * spread.sum(),
+        "biases": sum(one.outputs for one in layers) if state["biases"] else 0,
+        "moving": 0,
+    }
+    if found["biases"] and convention.decays_biases and state["initializer"] == "torch-default":
+        variance = np.array([1 / (3 * one.fan_in) for one in layers])
+        number = np.array([one.outputs for one in layers])
+        absolute, fourth = MOMENTS["uniform"]
+        found["moving"] = found["biases"]
+        found["squares"] += (number * variance).sum()
+        found["absolute"] += absolute * (number * variance**0.5).sum()
+        found["squaresVariance"] += (fourth - 1) * (number * variance**2).sum()
+        found["absoluteVariance"] += (1 - absolute**2) * (number * variance).sum()
+    found["penalised"] = found["weights"] + found["biases"] * convention.decays_biases
+    return found
+
+
+def penalty_of(state, width_steps=None):
+    start, convention = start_of(state, width_steps), find(state["convention"])
+    coefficient = convention.coefficient(state["value"], setting_of(state))
+    if convention.family == "l1":
+        variance = start["absoluteVariance"]
+        return start, {
+            "value": coefficient * start["absolute"],
+            "valueDeviation": None if variance is None else coefficient * variance**0.5,
+            "pull": coefficient,
+            "norm": coefficient * math.sqrt(start["weights"] + start["moving"]),
+        }
+    return start, {
+        "value": coefficient / 2 * start["squares"],
+        "valueDeviation": coefficient / 2 * start["squaresVariance"] ** 0.5,
+        "pull": coefficient * start["typical"],
+        "norm": coefficient * start["squares"] ** 0.5,
+    }
+
+
+def steps_of(state, coefficient, family, typical):
+    momentum = state["momentum"] if state["optimizer"] == "momentum" else 0.0
+    if family == "decoupled":
+        momentum = 0.0
+    joint = state["learningRate"] * coefficient
+    adam, rate = state["optimizer"] == "adam", state["learningRate"]
+    found = {"joint": joint, "limit": None, "largest": None, "curvature": None}
+    if family == "l1":
+        if not adam:
+            found |= {"curvature": 2 * (1 + momentum) / rate, "stepsToZero": typical * (1 - momentum) / joint}
+        return found
+    if family == "l2" and adam:
+        return found
+    factor = stability.heavy_ball_factor(joint, momentum)
+    roots = np.roots([1.0, -(1 + momentum - joint), momentum])
+    positive = np.all(np.abs(roots.imag) < 1e-12) and np.all(roots.real > -1e-12)
+    found["factor"] = factor
+    found["halfLife"] = stability.half_life(factor) if 0 < factor < 1 else None
+    found["sign"] = "growing" if factor >= 1 else "kept" if positive else "flipping"
+    found["limit"] = 2 * (1 + momentum)
+    found["largest"] = 2 * (1 + momentum) / rate
+    if family == "l2" or state["optimizer"] == "sgd":
+        found["curvature"] = 2 * (1 + momentum) / rate - coefficient
+    return found
+
+
+DECAY = ("joint", "factor", "halfLife", "sign", "stepsToZero")
+
+
+def conversions_of(state):
+    found = {}
+    for one in REGISTRY:
+        try:
+            found[one.name] = convert(
+                state["value"], state["convention"], one.name, setting_of(state)
+            ).value  # fmt: skip
+        except ConventionError as refusal:
+            found[one.name] = str(refusal)
+    return found
+
+
+def overflow_of(summed, factor, variance):
+    """What float16 makes of the sum, and of the sum times the factor: 65520 is rounded to infinity."""
+    deviation = 0 if variance is None else variance**0.5
+    said = {}
+    for name, scale in (("sumFirst", 1), ("factorFirst", factor)):
+        near = abs(scale * summed - 65520) < 3 * scale * deviation
+        said[f"half.{name}"] = "either" if near else "yes" if scale * summed >= 65520 else "no"
+    return said
+
+
+def reference(state):
+    """What the page must show for a state, by the package where it has a function."""
+    convention = find(state["convention"])
+    family = convention.family
+    coefficient = convention.coefficient(state["value"], setting_of(state))
+    start, penalty = penalty_of(state)
+    steps = steps_of(state, coefficient, family, start["typical"])
+    norm = math.hypot(penalty["norm"], state["dataNorm"])
+    summed = start["absolute" if family == "l1" else "squares"]
+    factor = coefficient if family == "l1" else coefficient / 2
+    double = penalty_of(state, state["widthSteps"] + 4)
+    run = math.log(double[0]["penalised"] / start["penalised"])
+    slope = {name: math.log(double[1][name] / penalty[name]) / run for name in ("value", "norm", "pull")}
+    largest = None if steps["largest"] is None else convention.value(steps["largest"], setting_of(state))
+    return {
+        "coefficient": coefficient,
+        "trainable": start["weights"] + start["biases"],
+        "penalised": start["penalised"],
+        "typicalWeight": start["typical"],
+        **penalty,
+        **{f"decay.{name}": steps.get(name) for name in DECAY},
+        **{f"stability.{name}": steps[name] for name in ("limit", "largest", "curvature")},
+        "stability.largestValue": largest,
+        "stepsPerEpoch": state["samples"] / state["batchSize"],
+        "clipping.jointNorm": norm,
+        "clipping.inside": min(1.0, 1 / norm),
+        "clipping.outside": min(1.0, 1 / state["dataNorm"]) if state["dataNorm"] else 1.0,
+        "clipping.size": (1 / penalty["pull"]) ** 2,
+        "half.sum": summed,
+        "half.product": factor * summed,
+        **overflow_of(summed, factor, start["absoluteVariance" if family == "l1" else "squaresVariance"]),
+        **{f"conversion.{name}": value for name, value in conversions_of(state).items()},
+        **{f"slope.{name}": value for name, value in slope.items()},
+        "slope.same": 0.0,
+    }  # fmt: skip
+
+
+def shown(found, slopes):
+    """The same names from what the script returned."""
+    flat = {name: found[name] for name in ("coefficient", "trainable", "penalised", "typicalWeight", "value",
+                                           "valueDeviation", "pull", "norm", "stepsPerEpoch")}  # fmt: skip
+    for group in ("decay", "stability", "clipping", "half"):
+        flat |= {f"{group}.{name}": value for name, value in found[group].items()}
+    flat |= {f"conversion.{one['name']}": one for one in found["conversions"]}
+    return flat | {f"slope.{name}": value for name, value in slopes.items()}
+
+
+def agrees(name, got, wanted):
+    if name.startswith("conversion."):
+        if isinstance(wanted, str):
+            return got.get("refusal", "nothing") in wanted or got.get("problem") == "no-share"
+        return got.get("value") == pytest.approx(wanted, rel=TOLERANCE, abs=0)
+    if wanted is None or isinstance(wanted, str):
+        return got == wanted
+    absolute = 1e-9 if name.startswith("slope.") else 0  # a slope may be 0
+    return got == pytest.approx(wanted, rel=TOLERANCE, abs=absolute)
+
+
+def overflowing(P, value):
+    """A state whose sum of squares is near the end of float16."""
+    rows = [{**base_state()["rows"][0], "outputs": P}]
+    return base_state(inputs=1, rows=rows, initializer="fixed", deviation=1.0, value=value)
+
+
+@functools.cache
+def random_cases():
+    """Every convention under every initialiser, all else at random; each with what must be shown."""
+    rng = np.random.default_rng(20171203)
+    names = [one.name for one in INITIALIZERS]
+    states = [random_state(rng, one, name) for one in REGISTRY for name in names]
+    states += [overflowing(P, value) for P in (60_000, 65_520, 71_000) for value in (0.01, 1.9, 4.0)]
+    return [(state, reference(state)) for state in states]
+
+
+def random_state(rng, convention, initializer):
+    rows = []
+    for _ in range(rng.integers(1, 5)):
+        convolution = bool(rng.random() < 0.4)
+        flattens = not convolution and rows and rows[-1]["kind"] == "convolution"
+        rows.append({
+            "kind": "convolution" if convolution else "dense",
+            "outputs": int(rng.integers(1, 60)),
+            "kernel": int(rng.integers(1, 10)) if convolution else 1,
+            "positions": int(rng.integers(1, 10)) if flattens else 1,
+            "repeat": int(rng.integers(1, 4)),
+        })  # fmt: skip
+    state = {
+        "inputs": int(rng.integers(1, 60)),
+        "rows": rows,
+        "widthSteps": int(rng.integers(-8, 9)),
+        "biases": bool(rng.random() < 0.5),
+        "initializer": initializer,
+        "deviation": 10 ** rng.uniform(-3, 1),
+        "convention": convention.name,
+        "value": 10 ** rng.uniform(-6, 2),
+        "optimizer": str(rng.choice(OF_NAME[convention.name]["optimizers"])),
+        "momentum": rng.uniform(0, 0.95),
+        "samples": int(rng.integers(1, 10**6)),
+        "l1Ratio": rng.uniform(0.05, 0.95),
+        "dataNorm": float(rng.choice([0.0, 10 ** rng.uniform(-2, 2)])),
+        "learningRate": 10 ** rng.uniform(-4, 0),
+    }
+    state["batchSize"] = int(rng.integers(1, state["samples"] + 1))
+    if "learning_rate" not in convention.needs:  # so that η times the coefficient is from 1e-4 to 10
+        coefficient = convention.coefficient(state["value"], setting_of(state))
+        state["learningRate"] = 10 ** rng.uniform(-4, 1) / coefficient
+    return state
+
+
+@pytest.fixture(scope="module")
+def scripted(browser):
+    """Open a blank page with the tables and the given text of the formulas."""
+    pages = []
+
+    def load(formulas=FORMULAS):
+        page = browser.new_page()
+        pages.append(page)
+        page.add_script_tag(content=f"var explorerTables = {json.dumps(TABLES)};")
+        page.add_script_tag(content=formulas)
+        return page
+
+    yield load
+    for page in pages:
+        page.close()
+
+
+def disagreements(page):
+    states, wanted = zip(*random_cases(), strict=True)
+    answers = page.evaluate(
+        "states => states.map(s => [explorerFormulas.evaluate(s, explorerTables),"
+        " explorerFormulas.slopes(s, explorerTables)])",
+        list(states),
+    )
+    found = set()
+    for expected, (result, slopes) in zip(wanted, answers, strict=True):
+        got = shown(result, slopes)
+        found |= {
+            (name, str(got.get(name)), value)
+            for name, value in expected.items()
+            if not agrees(name, got.get(name), value)
+        }
+    return found
+
+
+def test_every_number_is_the_packages_on_random_networks(scripted):
+    assert disagreements(scripted()) == set()
+
+
+BREAKS = [
+    ("2 ** (steps / 4)", "2 ** (steps / 5)"),
+    ("Math.max(1, Math.round(size * factor))", "Math.max(1, Math.floor(size * factor))"),
+    ("const alone = rows.length === 1 && rows[0].repeat === 1", "const alone = false"),
+    ("repeat: 1, positions: 1, hidden: false", "repeat: 1, positions: 1, hidden: true"),
+    ("inputs: before * positions", "inputs: before"),
+    ("layer.inputs * layer.outputs * layer.kernel", "layer.inputs * layer.outputs"),
+    ("const fanOut = (layer) => layer.outputs * layer.kernel", "const fanOut = (layer) => layer.outputs"),
+    ("deviation ** 2,", "deviation,"),
+    ("lecun: (layer) => 1 /", "lecun: (layer) => 2 /"),
+    ("he: (layer) => 2 /", "he: (layer) => 1 /"),
+    ("2 / (fanIn(layer) + fanOut(layer))", "1 / (fanIn(layer) + fanOut(layer))"),
+    ('"torch-default": (layer) => 1 / (3 *', '"torch-default": (layer) => 1 / (2 *'),
+    ("1 / Math.max(layer.outputs, fanIn(layer))", "1 / fanIn(layer)"),
+    ('initializer === "torch-default" ? 1 / (3 *', 'initializer === "torch-default" ? 1 / (1 *'),
+    ("mean = 2 / (Math.PI * d * mean)", "mean = 2 / (Math.PI * (d + 1) * mean)"),
+    ("entry.keras : entry.torch", "entry.torch : entry.torch"),
+    ("number * variance ** 2 * (kurtosis - 1)", "number * variance ** 2 * kurtosis"),
+    ("number * variance * (1 - meanAbsolute ** 2)", "number * variance"),
+    ("number * meanAbsolute * Math.sqrt(variance)", "number * Math.sqrt(variance)"),
+    ("sums.squares += number * variance", "sums.squares += variance"),
+    ("sums.count += number", "sums.count += 1"),
+    ("kurtosis: 1 }", "kurtosis: 2 }"),
+    ("sphere / Math.sqrt(variance)", "sphere"),
+    ("layer.times * count(layer), variance", "count(layer), variance"),
+    ("layer.times * layer.outputs", "layer.outputs"),
+    ("convention.factor * shapes", "shapes"),
+    ("over: 1 / quantity", "over: quantity"),
+    ('"times-rest": 1 - quantity', '"times-rest": quantity'),
+    ("value ** convention.power;", "value;"),
+    ("scaleOf(convention, setting)) ** convention.power", "scaleOf(convention, setting))"),
+    ("tables.refusals[`${source.family} ${target.family}`]", "tables.refusals[`l2 l1`]"),
+    ("value: coefficient * both(\"absolute\")", "value: coefficient / 2 * both(\"absolute\")"),
+    ("coefficient * Math.sqrt(variance),", "coefficient * variance,"),
+    ("norm: coefficient * Math.sqrt(moved)", "norm: coefficient * moved"),
+    ("pull: coefficient,", "pull: coefficient * typicalWeight,"),
+    ('value: (coefficient / 2) * both("squares")', 'value: coefficient * both("squares")'),
+    ("(coefficient / 2) * Math.sqrt(both", "coefficient * Math.sqrt(both"),
+    ("pull: coefficient * typicalWeight,", "pull: coefficient,"),
+    ('norm: coefficient * Math.sqrt(both("squares"))', 'norm: coefficient * both("squares")'),
+    ("Math.sqrt(weights.squares / weights.count)", "weights.squares / weights.count"),
+    ("const sum = 1 + momentum - joint", "const sum = 1 - joint"),
+    ("- 2 * joint * (1 + momentum) + joint ** 2", "+ joint ** 2"),
+    ("rate: -Math.log(momentum) / 2", "rate: -Math.log(momentum)"),
+    ("if (sum <= 0) return { factor, rate: -Math.log(factor) };", ""),
+    ("Math.log1p(-joint / (1 - other))", "Math.log1p(-joint)"),
+    ("Math.LN2 / rate", "1 / rate"),
+    ("heavyBall(joint, 0);", "heavyBall(joint, beta);"),
+    ("(typicalWeight * (1 - beta)) / joint", "typicalWeight / joint"),
+    ("joint <= (1 - Math.sqrt(momentum)) ** 2", "joint <= 1 - momentum"),
+    ("joint < 2 * (1 + momentum)) return", "joint < 2) return"),
+    ("const full = (2 * (1 + beta)) / learningRate", "const full = 2 / learningRate"),
+    ("2 / learningRate - coefficient", "2 / learningRate"),
+    ("curvature: full - coefficient", "curvature: full"),
+    ("limit: 2 * (1 + beta), largest", "limit: 2, largest"),
+    ("valueOf(convention, bound.largest, setting)", "bound.largest"),
+    ("Math.hypot(dataNorm, norm)", "dataNorm + norm"),
+    ("Math.min(1, threshold / joint)", "threshold / joint"),
+    ("Math.min(1, threshold / dataNorm)", "Math.min(1, threshold / joint)"),
+    ("(threshold / pull) ** 2", "threshold / pull"),
+    ('const factor = family === "l1" ? coefficient : coefficient / 2', "const factor = coefficient"),
+    ('const name = family === "l1" ? "absolute" : "squares"', 'const name = "squares"'),
+    ("convention.biases ? biases : nothing()", "biases"),
+    ("< 3 * sumDeviation", "< 0 * sumDeviation"),
+    ("sum >= limit", "sum >= 2 * limit"),
+    ("factor * deviation, limit", "deviation, limit"),
+    ("trainable: weights.count + biases.count", "trainable: weights.count"),
+    ("state.samples / state.batchSize", "state.batchSize"),
+    ("state.widthSteps + 4", "state.widthSteps + 3"),
+    ('coefficient : coefficient * tracked', 'coefficient : pull'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("good", "bad"), BREAKS, ids=[str(place) for place in range(len(BREAKS))])
+def test_a_broken_formula_is_noticed(scripted, good, bad):
+    assert FORMULAS.count(good) == 1, good
+    page = scripted(FORMULAS.replace(good, bad))
+    assert disagreements(page)
+    page.close()
+
+
+def base_state(**changes):
+    dense = {"kind": "dense", "outputs": 64, "kernel": 1, "positions": 1, "repeat": 1}
+    return {
+        "inputs": 64, "rows": [dense], "widthSteps": 0, "biases": False, "initializer": "he",
+        "deviation": 0.05, "convention": "penalty_coefficient", "value": 0.01, "learningRate": 0.1,
+        "optimizer": "sgd", "momentum": 0.9, "batchSize": 100, "samples": 1000, "l1Ratio": 0.5,
+        "dataNorm": 0.0,
+    } | changes  # fmt: skip
+
+
+def evaluated(page, *states):
+    return page.evaluate("states => states.map(s => explorerFormulas.evaluate(s, explorerTables))", states)
+
+
+def test_mean_and_scatter_of_the_penalty_are_those_of_real_draws(scripted):
+    rows = [{"kind": "convolution", "outputs": 8, "kernel": 6, "positions": 1, "repeat": 1},
+            {"kind": "dense", "outputs": 5, "kernel": 1, "positions": 3, "repeat": 1}]  # fmt: skip
+    page, number = scripted(), 400
+    for name, library in itertools.product(("he", "glorot", "torch-default"), ("torch", "keras")):
+        for family in ("l2", "l1"):
+            convention = {
+                ("torch", "l2"): "penalty_coefficient",
+                ("torch", "l1"): "sklearn.linear_model.Lasso",
+                ("keras", "l2"): "keras.regularizers.L2",
+                ("keras", "l1"): "keras.regularizers.L1",
+            }[library, family]
+            state = base_state(inputs=4, rows=rows, initializer=name, convention=convention)
+            (found,) = evaluated(page, state)
+            layers, initializer = layers_of(state), find_initializer(name)
+            if library == "torch":
+                sums = [draws.draw_sums(layers, initializer, generator(1, k)) for k in range(number)]
+            else:
+                sums = [draws.draw_keras_sums(layers, initializer, 10 * k) for k in range(number)]
+            totals = np.array([
+                found["coefficient"] * (one.sum_absolute if family == "l1" else one.sum_squares / 2)
+                for one in sums
+            ])  # fmt: skip
+            error = found["valueDeviation"] / number**0.5
+            assert abs(totals.mean() - found["value"]) < 4 * error, (name, library, family)
+            assert totals.std() == pytest.approx(found["valueDeviation"], rel=0.15), (name, library, family)
+
+
+def test_biases_of_real_layers_start_as_the_page_says(scripted):
+    state = base_state(
+        inputs=3,
+        rows=[{**base_state()["rows"][0], "outputs": 20000}],
+        biases=True,
+        initializer="torch-default",
+    )
+    (found,) = evaluated(scripted(), state)
+    assert found["biases"]["count"] == 20000
+    bias = torch.nn.Linear(3, 20000).bias.detach().double()
+    assert bias.square().sum().item() == pytest.approx(found["biases"]["squares"], rel=0.05)
+
+
+def test_a_real_clipped_step_is_shortened_as_the_page_says(scripted):
+    rows = [{**base_state()["rows"][0], "outputs": 1000}]
+    state = base_state(inputs=100, rows=rows, initializer="fixed", deviation=1.0, value=0.02, dataNorm=2.0)
+    (found,) = evaluated(scripted(), state)
+    for placement, wanted in (("loss", found["clipping"]["inside"]), ("optimizer", 1.0)):
+        parts = clipping.draw_tables(found["penalised"], 1.0, 1.0, np.random.default_rng(0))
+        moved = clipping.torch_moved(parts, 2.0, 0.02, 0.1, 1.0, placement, "cpu")
+        assert moved / (0.1 * 0.02) == pytest.approx(wanted, rel=0.01)
+    assert found["clipping"]["inside"] < 0.2
+
+
+def test_half_precision_overflows_where_torch_does(scripted):
+    page = scripted()
+    seen = set()
+    for P in (60_000, 65_520, 71_000):
+        (found,) = evaluated(page, overflowing(P, 0.01))
+        real = precision.scaler_step(np.random.default_rng(0).normal(size=P), 0.01, 0.1, 1.0, "cpu")
+        verdict = found["half"]["sumFirst"]
+        seen.add(verdict)
+        if verdict != "either":
+            assert (verdict == "yes") == math.isinf(real.value), P
+        assert found["half"]["factorFirst"] == "no"
+    assert seen == {"yes", "no", "either"}
+    (large,) = evaluated(page, overflowing(71_000, 4.0))
+    assert large["half"]["factorFirst"] == "yes"
+
+
+def test_slow_decay_keeps_its_digits_and_edges_are_named(scripted):
+    page = scripted()
+    slow = base_state(value=1e-6, learningRate=1e-6)
+    states = [slow, *[base_state(value=c, learningRate=1.0) for c in (0.0, 1.0, 1.5, 2.0, 2.5)]]
+    found = [one["decay"] for one in evaluated(page, *states)]
+    assert found[0]["halfLife"] == pytest.approx(-math.log(2) / math.log1p(-1e-12), rel=1e-12)
+    assert [one["sign"] for one in found[1:]] == ["still", "kept", "flipping", "growing", "growing"]
+    assert [one["halfLife"] for one in found[1:]] == [None, 0, pytest.approx(1.0), None, None]
+
+
+def test_a_wide_orthogonal_layer_keeps_its_digits(scripted):
+    """Against quadrature: the package itself goes over to a first term beyond a million."""
+    page = scripted()
+    for dimension in (1, 2, 3, 199, 200, 201, 5000):
+        power = dimension - 2
+        if dimension == 1:
+            wanted = 1.0
+        else:  # E|cos θ| with density sin^(d-2)
+            top = integrate.quad(lambda t, n=power: math.cos(t) * math.sin(t) ** n, 0, math.pi / 2)[0]
+            peak = functools.partial(lambda t, n: math.sin(t) ** n, n=power)
+            near = max(0.0, math.pi / 2 - 40 / math.sqrt(dimension))
+            bottom = integrate.quad(peak, near, math.pi / 2, epsabs=0, epsrel=1e-12)[0]
+            wanted = (1 / (power + 1) if power else top) / bottom
+        got = page.evaluate("d => explorerFormulas.sphereMeanAbsolute(d)", dimension)
+        assert got == pytest.approx(wanted, rel=1e-10), dimension
+
+
+def test_the_curves_are_the_numbers_at_other_widths(scripted):
+    page = scripted()
+    for initializer in ("fixed", "he", "glorot"):
+        rows = [{**base_state()["rows"][0], "repeat": 3}]
+        state = base_state(rows=rows, initializer=initializer, widthSteps=2)
+        points = page.evaluate("s => explorerFormulas.curves(s, 8, explorerTables)", state)
+        assert len(points) == 17
+        for steps, point in zip(range(-8, 9), points, strict=True):
+            start, penalty = penalty_of(state, steps)
+            wanted = penalty | start
+            for name in ("penalised", "value", "norm", "pull"):
+                assert point[name] == pytest.approx(wanted[name], rel=TOLERANCE)
+        assert {point["same"] for point in points} == {points[8]["pull"]}
+
+
+def test_slopes_approach_the_laws_of_the_chapter(scripted):
+    dense = base_state()["rows"][0]
+    rows = [{**dense, "outputs": 10**6, "repeat": 3}, {**dense, "outputs": 10}]
+    page = scripted()
+    for name in [one.name for one in INITIALIZERS]:
+        state = base_state(inputs=4, rows=rows, initializer=name)
+        got = page.evaluate("s => explorerFormulas.slopes(s, explorerTables)", state)
+        squares, _ = networks.limit_exponents(name, "hidden layers wider")
+        assert got["value"] == pytest.approx(float(squares), abs=0.01)
+        assert got["norm"] == pytest.approx(float(squares) / 2, abs=0.01)
+        assert got["pull"] == pytest.approx((float(squares) - 1) / 2, abs=0.01)
+        assert got["same"] == 0
+
+
+def test_every_convention_has_a_place_an_optimizer_and_a_form():
+    for one in TABLES["conventions"]:
+        assert one["placement"] in ("loss", "optimizer", "chain", "none")
+        assert one["optimizers"]
+        assert one["form"] in ("none", "over", "times", "times-rest")
+    assert OF_NAME["keras.regularizers.L2"]["placement"] == "loss"
+    assert OF_NAME["torch.optim.SGD"]["placement"] == "optimizer"
+    assert len(TABLES["refusals"]) == 6
+    assert TABLES["halfOverflow"] == 65520
+
+
+# ---------------------------------------------------------------- the page
+
+
+@pytest.fixture
+def explore(browser, quick_site):
+    """Open the explorer; at the end nothing may have been asked of elsewhere, or complained."""
+    contexts, outside, complaints = [], [], []
+
+    def open_page(fragment="", width=1400, scheme="light"):
+        context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
+        context.set_default_timeout(60_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else outside.append(r.url))
+        page.on("requestfailed", lambda r: complaints.append(r.url))
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.on("console", lambda m: None if THEME.match(m.text) else complaints.append(m.text))
+        page.goto((quick_site / "book" / "explorer.html").resolve().as_uri() + fragment)
+        page.wait_for_selector("#convention option", state="attached")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert outside == []
+    assert complaints == []
+
+
+THEME = re.compile(r"\[PST\]|\[togglebutton\]")  # what the theme itself logs on every page
+
+
+def text(page, name):
+    return page.inner_text(f"#out-{name}")
+
+
+def say(number):
+    """As the page writes a number from one to a million: four digits, thousands apart."""
+    digits = 0 if number >= 1e5 or number == int(number) else 3 - math.floor(math.log10(number))
+    return f"{number:,.{max(digits, 0)}f}"
+
+
+def test_the_presets_are_the_threads_networks(explore):
+    page = explore()
+    million = networks.dense_layers([2400] * 7)
+    start = expected_sums(million, find_initializer("torch-default"))
+    page.click("text=35M weights that start near 50")
+    assert text(page, "counts").startswith(f"{start.count:,}, of {start.count + 6 * 2400:,} trainable")
+    assert text(page, "value").startswith(f"{say(0.01 * start.sum_squares)}, standard deviation")
+    assert 45 < 0.01 * start.sum_squares < 50
+
+    large = expected_sums(networks.dense_layers([5000] * 13), find_initializer("he"))
+    assert large.count == 3e8
+    page.click("text=300M weights at λ = 1, over 2m")
+    assert text(page, "counts") == f"{large.count:,}, all that is trainable"
+    assert text(page, "value").startswith(f"{say(large.sum_squares / 2 / 60000)}, standard deviation")
+    page.click("text=300M weights at λ = 1, without 1/m")
+    assert text(page, "value").startswith(f"{say(large.sum_squares / 2)}, standard deviation")
+
+    page.click("text=The Conv2D of the second thread")
+    layer = torch.nn.Conv2d(10, 20, (2, 3))
+    trainable = sum(one.numel() for one in layer.parameters())
+    assert text(page, "counts") == (
+        f"{layer.weight.numel():,}, of {trainable:,} trainable; {layer.bias.numel()} biases are not penalised"
+    )
+    assert text(page, "pull").startswith("0.1 ")
+    listed = page.locator("#elsewhere tbody tr td:first-child").all_inner_texts()
+    assert listed == [one.name for one in REGISTRY if one.family == "l1"]
+    assert "they agree at one size of weight only" in page.inner_text("#refusals")
+    assert page.inner_text("#width-hint").startswith("There is one layer")
+
+
+def test_what_the_page_shows_is_what_the_package_converts(explore):
+    page = explore()
+    page.fill("#samples", "500")
+    page.fill("#batchSize", "50")
+    page.fill("#value", "0.03")
+    setting = Setting(500, 50, 0.01, 0.5)
+    names, values = (page.locator(f"#elsewhere tbody tr td:nth-child({k})").all_inner_texts() for k in (1, 2))
+    assert names == [one.name for one in REGISTRY if one.family == "l2"]
+    for name, value in zip(names, map(float, values), strict=True):
+        assert value == pytest.approx(convert(0.03, "keras.regularizers.L2", name, setting).value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("field", "entry", "hint"),
+    [
+        ("learningRate", "-3", "above 0"),
+        ("learningRate", "", "is missing"),
+        ("value", "0,01", "decimal point"),
+        ("value", "-1", "0 or more"),
+        ("inputs", "2.5", "whole number"),
+        ("inputs", "many", "whole number"),
+        ("samples", "0", "from 1"),
+        ("batchSize", "70000", "at most the 60,000 samples"),
+        ("l1Ratio", "1.5", "0 to 1"),
+        ("dataNorm", "-1", "0 or more"),
+    ],
+)
+def test_a_bad_entry_is_explained_beside_its_field(explore, field, entry, hint):
+    page = explore()
+    good = page.input_value(f"#{field}")
+    before = page.get_attribute("#state-link", "href")
+    page.fill(f"#{field}", entry)
+    box = page.locator(f"#{field}")
+    assert box.get_attribute("aria-invalid") == "true"
+    error = page.locator(f"#error-{field}")
+    assert error.get_attribute("id") in box.get_attribute("aria-describedby").split()
+    assert error.is_visible()
+    words = error.inner_text()
+    assert f"“{entry}”" in words or not entry
+    assert "allowed:" in words
+    assert hint in words
+    assert page.locator("#waiting").is_visible()
+    assert not page.locator("#state-link").is_visible()
+    page.fill(f"#{field}", good)
+    assert box.get_attribute("aria-invalid") is None
+    assert not error.is_visible()
+    assert not page.locator("#waiting").is_visible()
+    assert page.get_attribute("#state-link", "href") == before
+
+
+def test_a_bad_layer_and_an_optimizer_that_does_not_fit_are_explained(explore):
+    page = explore()
+    page.fill("[data-part=outputs]", "0")
+    error = page.locator("#layers .error")
+    assert "“0” cannot be the number of outputs; allowed: a whole number from 1" in error.inner_text()
+    page.fill("[data-part=outputs]", "12")
+    page.select_option("#convention", "keras.optimizers.SGD")
+    page.select_option("#optimizer", "momentum")
+    words = page.inner_text("#error-optimizer")
+    assert words.startswith("heavy ball does not go with keras.optimizers.SGD; allowed: gradient descent.")
+    page.select_option("#convention", "torch.optim.AdamW")
+    assert page.input_value("#optimizer") == "adam"
+    assert not page.locator("#error-optimizer").is_visible()
+    assert "no loss contains" in page.inner_text("#out-half").lower()
+
+
+def test_a_link_restores_the_state(explore):
+    page = explore()
+    page.click("text=Add a layer")
+    entry = page.locator("#layers > li").last
+    entry.locator("[data-part=kind]").select_option("convolution")
+    entry.locator("[data-part=outputs]").fill("16")
+    entry.locator("[data-part=height]").fill("5")
+    page.click("text=Add a layer")
+    page.locator("#layers > li").last.locator("[data-part=positions]").fill("9")
+    page.uncheck("#biases")
+    page.select_option("#initializer", "fixed")
+    page.fill("#deviation", "0.0215")
+    page.select_option("#convention", "sklearn.linear_model.ElasticNet:l2")
+    page.fill("#l1Ratio", "0.3")
+    page.fill("#value", "2.5e-07")
+    page.select_option("#optimizer", "momentum")
+    page.fill("#momentum", "0.85")
+    page.fill("#dataNorm", "0.4")
+    page.focus("#widthSteps")
+    page.keyboard.press("ArrowRight")
+    address = page.evaluate("location.hash")
+    assert address == page.get_attribute("#state-link", "href")
+    assert "d2400r6-c16k5x3-d64f9" in address
+    assert re.fullmatch(r"#[\w-]+", address)
+    other = explore(address)
+    assert other.input_value("#plain") == page.input_value("#plain")
+    for name in ("deviation", "l1Ratio", "value", "momentum", "dataNorm", "widthSteps"):
+        assert float(other.input_value(f"#{name}")) == float(page.input_value(f"#{name}"))
+    for name in ("initializer", "convention", "optimizer"):
+        assert other.input_value(f"#{name}") == page.input_value(f"#{name}")
+    assert not other.is_checked("#biases")
+    # going back in the same page restores too, and a link to a section changes nothing
+    page.evaluate("location.hash = 'where-this-breaks'")
+    assert page.input_value("#plain") == other.input_value("#plain")
+    page.evaluate("location.hash = 'layers-d10r2--in-5--init-he--lib-torch-optim-SGD--lam-1e-3'")
+    page.wait_for_function("document.getElementById('inputs').value === '5'")
+    weights = expected_sums(networks.dense_layers([5, 10, 10]), find_initializer("he")).count
+    assert text(page, "counts") == f"{weights + 20}, all that is trainable"  # torch decays biases too
+
+
+def test_a_bad_link_is_explained(explore):
+    page = explore("#layers-x9--lib-nope--eta-abc--init-he")
+    assert "“x9” cannot be the layers; allowed:" in page.inner_text("#error-layers")
+    assert "“nope” is unknown; allowed: penalty_coefficient" in page.inner_text("#error-convention")
+    assert "“abc” cannot be the learning rate" in page.inner_text("#error-learningRate")
+    page.click("text=The Conv2D of the second thread")
+    assert page.locator(".explorer .error:visible").count() == 0
+    assert text(page, "counts").startswith("1,200")
+
+
+def tabbed_to(page, selector, limit=80):
+    for _ in range(limit):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"{selector} is not reached by Tab")
+
+
+def test_everything_works_by_keyboard(explore):
+    page = explore()
+    page.focus("[data-state]")
+    tabbed_to(page, "[data-state]:focus")
+    page.keyboard.press("Enter")  # the second preset
+    assert text(page, "counts").startswith("300,000,000")
+    tabbed_to(page, "#biases")
+    page.keyboard.press("Space")
+    assert "trainable" in text(page, "counts")
+    tabbed_to(page, "[data-part=outputs]")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("100")
+    tabbed_to(page, "#add-layer")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.dataset.part") == "kind"
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#layers [data-part=kind]").last.input_value() == "convolution"
+    tabbed_to(page, "[data-part=remove]")
+    page.keyboard.press("Enter")
+    assert page.locator("#layers > li").count() == 1
+    tabbed_to(page, "#convention")
+    page.keyboard.type("torch.optim.SGD")
+    page.wait_for_timeout(100)
+    assert page.input_value("#convention") == "torch.optim.SGD"
+    tabbed_to(page, "#value")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("0.001")
+    assert text(page, "coefficient").startswith("0.001 ")
+    tabbed_to(page, "#copy-text")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.getElementById('copied').textContent")
+    tabbed_to(page, "#widthSteps")
+    before = text(page, "counts")
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    assert text(page, "counts") != before
+    said = page.get_attribute("#widthSteps", "aria-valuetext")
+    assert said == "× 2, widest hidden layer 200"
+    page.wait_for_function("document.getElementById('summary').textContent.includes('penalised weights')")
+
+
+def test_every_control_has_a_name_and_every_description_exists(explore):
+    page = explore()
+    page.click("text=Add a layer")
+    nameless = page.evaluate(
+        """[...document.querySelectorAll('.explorer :is(input, select, textarea)')]
+           .filter(e => !e.labels.length || !e.labels[0].textContent.trim()).map(e => e.id)"""
+    )
+    assert nameless == []
+    missing = page.evaluate(
+        """[...document.querySelectorAll('.explorer [aria-describedby]')]
+           .flatMap(e => e.getAttribute('aria-describedby').split(' '))
+           .filter(id => !document.getElementById(id))"""
+    )
+    assert missing == []
+
+
+def test_the_summary_is_a_live_region_and_the_text_holds_every_answer(explore):
+    page = explore()
+    assert page.get_attribute("#summary", "aria-live") == "polite"
+    page.click("text=300M weights at λ = 1, without 1/m")
+    page.wait_for_function("document.getElementById('summary').textContent.startsWith('300,000,000')")
+    plain = page.input_value("#plain")
+    for entry in page.locator("#results > div").all():
+        assert f"{entry.locator('dt').inner_text()}: {entry.locator('dd').first.inner_text()}" in plain
+    assert page.inner_text("#slopes") in plain
+    assert plain.splitlines()[-1].endswith(page.get_attribute("#state-link", "href"))
+    page.click("#copy-text")
+    page.wait_for_function("document.getElementById('copied').textContent === 'The text is copied.'")
+
+
+def test_the_chart_says_in_words_what_it_draws(explore):
+    page = explore()
+    page.select_option("#initializer", "fixed")
+    assert page.get_attribute("#chart", "role") == "img"
+    assert page.get_attribute("#chart", "aria-describedby") == "slopes"
+    words = page.inner_text("#slopes")
+    assert [float(x) for x in re.findall(r"(\d\.\d\d) for", words)] == [1, 0.5, 0, 0]
+    dashes = page.evaluate(
+        "[...document.querySelectorAll('.explorer-legend line')]"
+        ".map(line => getComputedStyle(line).strokeDasharray)"
+    )
+    assert len(set(dashes)) == 4
+    page.fill("#value", "0")
+    assert page.locator("#chart canvas").count() == 0
+    assert page.inner_text("#slopes") == "Without a penalty there is nothing to draw."
+    page.fill("#value", "1")
+    assert page.locator("#chart canvas").count() == 1
+
+
+def test_the_chart_follows_the_width_and_the_theme(explore):
+    page = explore(scheme="light")
+    picture = "document.querySelector('#chart canvas').toDataURL()"
+    light = page.evaluate(picture)
+    page.focus("#widthSteps")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function(f"before => {picture} !== before", arg=light)
+    moved = page.evaluate(picture)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.wait_for_function(f"before => {picture} !== before", arg=moved)
+    ink = page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--line-value').trim()")
+    assert ink == "#74b9f5"
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    page.wait_for_function(f"before => {picture} === before", arg=moved)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_it_without_sideways_scrolling(explore, scheme):
+    library = "sklearn-linear_model-ElasticNet-l1"
+    page = explore(f"#layers-c20k2x3r2-d10f49-d10--in-10--lib-{library}--eta-abc", 390, scheme)
+    assert page.locator(".explorer .error:visible").count() > 0
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true })")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.fill("#learningRate", "0.1")
+    page.set_viewport_size({"width": 700, "height": 900})
+    page.wait_for_function("document.querySelector('#chart .uplot')?.offsetWidth > 400")
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.wait_for_function("document.querySelector('#chart .uplot')?.offsetWidth <= 390")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
