@@ -182,7 +182,7 @@ def _print(project: Project, site: Path, output: Path) -> None:
             page.pdf(path=output, **PRINT)
             # Chromium puts no page numbers into contents; those of this printing hold for the next
             page.evaluate(
-                "numbers => document.querySelectorAll('.contents a + span').forEach("
+                "numbers => document.querySelectorAll('.book-contents a + span').forEach("
                 "(one, place) => one.textContent = numbers[place])",
                 _chapter_pages(output),
             )
@@ -282,7 +282,7 @@ _DOCUMENT = """<!DOCTYPE html>
 <p>{edition}</p>
 <p class="small">Printed from the pages of the website. Text and figures CC BY 4.0, code MIT.</p>
 </header>
-<nav class="contents" aria-labelledby="contents">
+<nav class="book-contents" aria-labelledby="contents">
 <h1 id="contents">Contents</h1>
 {entries}
 </nav>
