@@ -546,8 +546,10 @@
 
   let announcing = 0;
   function announce(words) {
+    const say = () => { at("summary").textContent = words; };
     clearTimeout(announcing); // a dragged slider should be read out once, where it stops
-    announcing = setTimeout(() => { at("summary").textContent = words; }, 300);
+    if (at("summary").textContent) announcing = setTimeout(say, 300);
+    else say(); // at first at once, so that nothing below moves later
   }
 
   function update() {
