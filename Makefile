@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book test bench check accept lock environment clean
+.PHONY: help book pdf test sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -38,8 +38,34 @@ book: environment ## run what is out of date, build _build/html/index.html
 	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
 
+pdf: book ## print the book into one file, _build/html/book.pdf, and link it from every page
+	l2scaling pdf --site $(SITE)
+
 test: environment ## unit tests, every chapter in the quick profile, the built pages
 	python -m pytest --numprocesses auto
+
+# Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
+# share their columns, so that one table can hold them all.
+sweep: environment ## the sweep behind chapter scaling-rules; writes results/scaling-rules.csv
+	sets='--grid data=digits,mnist-5k,breast-cancer,diabetes'
+	optimizers='--grid optimizer=sgd,adamw'
+	l2scaling sweep scaling-cell $$sets --grid noise=0.0,0.2 $$optimizers \
+	  --grid vary=width,width-2,width-3 --output _build/sweeps/widths
+	l2scaling sweep scaling-cell $$sets --grid noise=0.0 $$optimizers \
+	  --grid vary=samples,batch-size,learning-rate,steps --output _build/sweeps/others
+	l2scaling sweep scaling-cell $$sets --grid noise=0.0 --grid optimizer=adamw \
+	  --grid vary=rate-by-width --output _build/sweeps/rates
+	l2scaling sweep scaling-cell --grid data=digits,mnist-5k --grid noise=0.0 --grid optimizer=sgd \
+	  --grid vary=long-width --output _build/sweeps/long
+	parts=(others rates long)
+	if [ -d "$${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; then  # Debian: dataset-fashion-mnist
+	  l2scaling sweep scaling-cell --grid data=fashion-mnist --grid noise=0.0,0.2 $$optimizers \
+	    --grid vary=width --output _build/sweeps/fashion
+	  parts+=(fashion)
+	fi
+	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
+	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
+	mv _build/sweeps/table.csv results/scaling-rules.csv
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py

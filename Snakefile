@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from glob import glob
 from pathlib import Path
 
 from l2scaling.publish.project import find_project
@@ -60,6 +61,8 @@ rule run:
         package=PACKAGE,
         machinery=MACHINERY,
         locks=LOCKS,
+        # the table of a sweep that a chapter reads is part of what it is made from
+        table=lambda wildcards: glob(f"results/{wildcards.chapter}.csv"),
     params:
         # not the file profiles.yml: a change for one chapter would rerun all
         values=lambda wildcards: PROJECT.profile_values(wildcards.chapter, wildcards.profile),

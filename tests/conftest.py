@@ -101,7 +101,7 @@ def sample(tmp_path: Path) -> Path:
         shutil.copy(ROOT / name, root)
     for path in ROOT.glob("requirements*"):
         shutil.copy(path, root)
-    for name in ("_ext", "_static"):
+    for name in ("_ext", "_static", "_templates"):
         shutil.copytree(ROOT / "book" / name, root / "book" / name)
     (root / "book" / "_extra").mkdir()
     shutil.copy(ROOT / "book" / "references.bib", root / "book")

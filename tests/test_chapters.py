@@ -55,6 +55,12 @@ CONTROLS = {
     ("ridge", "A2"): {"descent_noise": "0"},
     ("ridge", "A5"): {"penalty": "times-P"},
     ("ridge", "B2"): {"penalty": "times-P"},
+    ("scaling-rules", "A5"): {"penalty": "times-P"},
+    ("scaling-rules", "A7"): {"penalty": "times-P"},
+    ("scaling-rules", "F1"): {"penalty": "units-of-best"},
+    ("scaling-rules", "H4"): {"penalty": "times-P"},
+    ("scaling-rules", "J2"): {"penalty": "times-P"},
+    ("scaling-rules", "J3"): {"data_loss": "sum"},
     ("tuning", "A2"): {"sabotage": "blind-judges"},
     ("tuning", "A6"): {"sabotage": "blind-judges"},
     ("tuning", "A8"): {"sabotage": "divide-by-count"},
@@ -88,7 +94,7 @@ def test_no_number_is_typed_in_prose(chapter):
         assert not re.search(r"\d", prose(caption)), caption
 
 
-@pytest.mark.parametrize("page", ["index", "verdicts", "runs"])
+@pytest.mark.parametrize("page", ["index", "verdicts", "runs", "cheat-sheet"])
 def test_no_number_is_typed_on_pages_that_state_results(page):
     text = (ROOT / "book" / f"{page}.md").read_text()
     assert not re.search(r"\d", prose(text)), prose(text)
@@ -199,6 +205,8 @@ def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, quick_
         ("side-effects", "device", "tpu"),
         ("conventions", "lam", "-1"),
         ("ridge", "seeds", "0"),
+        ("scaling-rules", "penalty", "mean"),
+        ("scaling-cell", "widths", "[16, 100000]"),
     ],
 )
 def test_senseless_networks_are_refused_before_any_work(chapter, name, value):
@@ -219,4 +227,14 @@ def test_the_claims_are_the_known_thirty_eight():
     counts = {"A": 8, "B": 2, "C": 6, "D": 3, "E": 1, "F": 1, "G": 3, "H": 4, "I": 4, "J": 4, "K": 2}
     assert ids == [f"{letter}{n}" for letter, count in counts.items() for n in range(1, count + 1)]
     assert {claim.ruling for claim in claims(PROJECT)} <= {"holds", "fails", "conditional", "open"}
-    assert all(claim.ruling == "open" for claim in claims(PROJECT) if claim.answer)
+
+
+def test_every_claim_is_ruled_and_answered_where_our_prediction_does_not_decide():
+    reviewed = [json.loads(path.read_text()) for path in PROJECT.results.glob("*.json")]
+    records = [entry for chapter in reviewed for entry in chapter]
+    missed = {entry["claim"] for entry in records if not entry["holds"]}
+    for claim in claims(PROJECT):
+        assert claim.id in {entry["claim"] for entry in records}
+        assert claim.because
+        assert bool(claim.answer) == (claim.ruling == "open" or claim.id in missed), claim.id
+        assert claim.answer in ("", "holds", "fails", "conditional")

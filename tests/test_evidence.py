@@ -1,7 +1,7 @@
 """Evidence: each kind of prediction can be met and missed; nothing slips through."""
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -70,7 +70,16 @@ def test_the_rule_of_verdicts():
     assert verdict(claim, [], ["one", "two"]) == "not yet tried"
     assert verdict(claim, [met], ["one"]) == "conditional, so far"
     assert verdict(claim, [met], ["one", "two"]) == "conditional"
-    assert verdict(claim, [met, missed], ["one", "two"]) == "open: 1 of 2 predictions not met"
+    both = ["one", "two"]
+    predicted = "where conditional was predicted"
+    assert verdict(claim, [met, missed], both) == f"open, {predicted}; 1 of 2 predictions not met"
+    answered = replace(claim, answer="fails")
+    assert verdict(answered, [met], both) == "conditional"  # an answer is for predictions that missed
+    assert verdict(answered, [missed], both) == f"fails, {predicted}; 1 of 1 predictions not met"
+    assert verdict(replace(claim, answer="conditional"), [missed], both).startswith("conditional; 1 of 1")
+    left_open = replace(claim, ruling="open", answer="fails")
+    assert verdict(left_open, [met], both) == "fails"
+    assert verdict(left_open, [missed], both) == "fails; 1 of 1 predictions not met"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The files around the code: generated ones are current, references parse, nothing names a place."""
 
-import json
 import os
 import re
 import subprocess
@@ -10,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BIN, ROOT, complaint, l2scaling
-from pybtex.database import parse_string
+from conftest import BIN, ROOT
 
 from l2scaling.publish.project import Project
 
@@ -38,35 +36,6 @@ def test_the_lock_pins_every_direct_dependency_but_torch():
     assert all("--hash=sha256:" in block for block in re.split(r"(?m)^(?=[\w.-]+==)", lock)[1:])
 
 
-def test_citation_file_is_valid():
-    """By the official validator, in an environment of its own: it wants an old jsonschema."""
-    tool = ["uv", "tool", "run", "--quiet", "--from", "cffconvert==2.0.0", "cffconvert", "--validate"]
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
-    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, env=environment)
-    if done.returncode and "valid" not in done.stdout + done.stderr and not os.environ.get("CI"):
-        pytest.skip(f"cffconvert could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("what", ["book", *CHAPTERS])
-def test_citations_parse(what):
-    title = l2scaling("chapters", "--json").stdout
-    entry = parse_string(l2scaling("cite", what).stdout, "bibtex").entries[f"l2scaling-{what}"]
-    (item,) = json.loads(l2scaling("cite", what, "--format", "csl-json").stdout)
-    ris = l2scaling("cite", what, "--format", "ris").stdout
-    assert entry.fields["title"].strip("{}") == item["title"]
-    assert f"TI  - {item['title']}\n" in ris
-    assert ris.rstrip("\n").endswith("\nER  - ")
-    if what != "book":
-        assert item["title"] in title
-        assert item["container-title"] == entry.fields["booktitle"]
-
-
-def test_citing_the_unknown_is_refused():
-    assert "penalty-and-pull" in complaint(l2scaling("cite", "penalty-and-pul"), 2)
-    assert "bibtex, ris, csl-json" in complaint(l2scaling("cite", "book", "--format", "apa"), 2)
-
-
 def test_versions_agree():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
@@ -75,10 +44,13 @@ def test_versions_agree():
 
 def test_every_page_is_in_the_contents_and_every_chapter_has_its_profiles():
     toc = (ROOT / "_toc.yml").read_text()
-    assert {f"book/{path.stem}" for path in (ROOT / "book").glob("*.md")} <= set(re.findall(r"book/\w+", toc))
-    assert {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")} == set(CHAPTERS)
+    assert {f"book/{path.stem}" for path in (ROOT / "book").glob("*.md")} <= set(
+        re.findall(r"book/[\w-]+", toc)
+    )
+    notebooks = {*CHAPTERS, *Project(ROOT).cells()}
+    assert notebooks - set(CHAPTERS) == {"scaling-cell"}  # the cell of a sweep, no chapter
     profiles = yaml.safe_load((ROOT / "notebooks" / "profiles.yml").read_text())
-    assert set(profiles) == set(CHAPTERS)
+    assert set(profiles) == notebooks
     assert all("quick" in values for values in profiles.values())
 
 

@@ -1,14 +1,23 @@
-"""Keep the pages static, and tell search engines for scholars what each of them is.
+"""Keep the pages static and still, and mend what the theme and its extensions leave broken in them.
 
 Jupyter Book 1 loads sphinx_thebe twice, whose second script then fails on every page, and
 which would fetch its code from another host.
 """
 
-import json
+import re
 from pathlib import Path
 from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
+
+# docutils gives the bibliography roles that no browser may give these elements.
+ROLES = {
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    ' role="doc-biblioentry"': "",
+}
+REPEATED = (["proof"], ["proof-content"])  # ids that sphinx-proof gives to every proof of a page
+PIXELS = 4 / 3  # of a point
 
 
 def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -20,13 +29,39 @@ def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], d
         ]
 
 
-def add_meta_tags(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    file = Path(app.srcdir, "book", "_generated", "meta-tags.json")
-    tags = json.loads(file.read_text()).get(page, "")
-    context["metatags"] = context.get("metatags", "") + tags
+def hold_still(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """Let pages with formulas wait for those of the first screens."""
+    if any("mathjax" in str(getattr(file, "filename", "")) for file in context.get("script_files", [])):
+        app.builder.add_js_file("math.js", priority=501)  # after the options of MathJax, before itself
+
+
+def mend_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    for broken, mended in ROLES.items():
+        context["body"] = context.get("body", "").replace(broken, mended)
+
+
+def drop_repeated_ids(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    for node in doctree.findall(lambda one: isinstance(one, nodes.section | nodes.admonition)):
+        if node["ids"] in REPEATED:
+            node["ids"] = []
+
+
+def reserve_space(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Give each drawing its size, so that the text below it stays where it is when it arrives."""
+    for image in doctree.findall(nodes.image):
+        path = Path(app.srcdir, image["uri"])
+        if path.suffix == ".svg" and path.is_file() and "width" not in image:
+            size = re.search(r'<svg\b[^>]*\bwidth="([\d.]+)pt"[^>]*|$', path.read_text()[:4000])
+            height = re.search(r'\bheight="([\d.]+)pt"', size[0])
+            if size[1] and height:
+                image["width"] = f"{float(size[1]) * PIXELS:.0f}"
+                image["height"] = f"{float(height[1]) * PIXELS:.0f}"
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", drop_thebe, priority=900)
-    app.connect("html-page-context", add_meta_tags)
+    app.connect("html-page-context", hold_still, priority=501)
+    app.connect("html-page-context", mend_roles)
+    app.connect("doctree-resolved", drop_repeated_ids)
+    app.connect("doctree-resolved", reserve_space)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

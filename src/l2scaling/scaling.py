@@ -76,3 +76,19 @@ def mean_interval(values: np.ndarray, seed: int) -> tuple[float, float, float, i
     picks = np.random.default_rng(seed).integers(0, len(values), (RESAMPLES, len(values)))
     low, high = np.quantile(values[picks].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(values.mean()), float(low), float(high), len(values)
+
+
+def resample_weights(seeds: int, seed: int) -> np.ndarray:
+    """Return how often each of ``seeds`` is drawn in 2000 bootstrap resamples, as shares.
+
+    The result has shape ``(2000, seeds)`` and rows that sum to one; times values of shape
+    ``(seeds,)`` it gives their resampled means.
+
+    >>> weights = resample_weights(4, seed=0)
+    >>> weights.shape, bool(np.allclose(weights.sum(axis=1), 1))
+    ((2000, 4), True)
+
+    Used in: tuning, scaling-rules.
+    """
+    picks = np.random.default_rng(seed).integers(0, seeds, (RESAMPLES, seeds))
+    return np.stack([(picks == one).mean(axis=1) for one in range(seeds)], axis=1)

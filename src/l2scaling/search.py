@@ -30,6 +30,9 @@ ADAMW_LEARNING_RATE = 0.01
 SAMPLES, BATCH_SIZE, STEPS = 128, 32, 3000
 """From which every study departs."""
 
+LONGER = 4
+"""How many times longer a training is that asks whether the default length was enough."""
+
 LOWEST = {"sgd": -5.0, "adamw": -3.4}
 HALF_STEP = 0.35
 PLACES = 17
@@ -277,7 +280,7 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
     values = lattice(setting.optimizer)
     shape = (PLACES, repetitions)
     curve = Curve(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool))
-    even = np.arange(PLACES) % 2 == 0
+    even: np.ndarray = np.arange(PLACES) % 2 == 0
 
     def fill(wanted: np.ndarray, count: int) -> None:
         for repetition in range(count):
@@ -290,8 +293,8 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
 
     def near_best(count: int) -> np.ndarray:
         """Around the optima of the places tried ``count`` times, the same repetitions for all."""
-        tried = curve.tried[:, :count].all(1)
-        near = _around(tried, curve.losses[:, :count], LOSS_REACH)
+        tried = np.asarray(curve.tried[:, :count].all(1))
+        near: np.ndarray = _around(tried, curve.losses[:, :count], LOSS_REACH)
         if not np.isnan(curve.accuracies).all():
             near = near | _around(tried, -curve.accuracies[:, :count], ACCURACY_REACH)
         return near
@@ -303,7 +306,7 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
         fill(wanted, repetitions)
         wanted = near_best(repetitions)
     if widely:
-        full = curve.tried.all(1)
+        full = np.asarray(curve.tried.all(1))
         fill(even & _around(full, curve.losses, WIDE_REACH), repetitions)
     return curve
 
@@ -315,25 +318,27 @@ def _around(among: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
     return np.abs(np.arange(PLACES) - best) <= reach
 
 
-STUDIES = ("width", "width-2", "width-3", "samples", "learning-rate", "steps")
+STUDIES = (
+    "width", "width-2", "width-3", "rate-by-width", "long-width",
+    "samples", "batch-size", "learning-rate", "steps",
+)  # fmt: skip
 """What a cell of the sweep varies: the width at one, two or three hidden layers, or one setting alone."""
 
 
-def studied(
-    setting: Setting, vary: str, widths: Sequence[int], samples: Sequence[int], factors: Sequence[float]
-) -> list[Setting]:
-    """Return the settings that a cell searches, in the order of what it varies.
+def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Setting]:
+    """Return the settings that a cell searches, one for each of ``values``.
 
-    ``width``, ``width-2`` and ``width-3`` give 1, 2 and 3 hidden layers of ``widths``, the deeper ones
-    with half the learning rate of SGD; ``samples`` keeps those numbers that leave enough to judge by,
-    each with as many epochs; ``learning-rate`` and ``steps`` are multiplied by ``factors``, the former
-    up to its own value only, above which training need not be stable.
-    Raises ``ValueError`` for another word.
+    ``width``, ``width-2`` and ``width-3`` take hidden units of 1, 2 and 3 hidden layers, the deeper ones
+    with half the learning rate of SGD; ``rate-by-width`` takes those of one hidden layer, with a learning
+    rate in inverse proportion that is the setting's own at its own width, and ``long-width`` with four
+    times the steps. ``samples`` and ``batch-size`` take counts, with as many epochs, and leave out those
+    that do not fit the data; ``learning-rate`` and ``steps`` take multiples, the former up to one, above
+    which training need not be stable. Raises ``ValueError`` for another word.
 
     >>> base = default_setting("diabetes", "sgd")
-    >>> [(one.samples, one.steps) for one in studied(base, "samples", [], [64, 256, 512], [])]
+    >>> [(one.samples, one.steps) for one in studied(base, "samples", [64, 256, 512])]
     [(64, 1500), (256, 6000)]
-    >>> [one.learning_rate for one in studied(base, "learning-rate", [], [], [0.5, 1.0, 2.0])]
+    >>> [one.learning_rate for one in studied(base, "learning-rate", [0.5, 1.0, 2.0])]
     [0.0025, 0.005]
 
     Used in: scaling-cell.
@@ -344,20 +349,25 @@ def studied(
         hidden = STUDIES.index(vary) + 1
         if hidden > 1 and setting.optimizer == "sgd":
             setting = replace(setting, learning_rate=DEEPER * setting.learning_rate)
-        return [replace(setting, hidden=hidden, width=width) for width in widths]
+        return [replace(setting, hidden=hidden, width=int(width)) for width in values]
+    if vary == "rate-by-width":
+        rate = setting.learning_rate * setting.width
+        return [replace(setting, width=int(width), learning_rate=rate / width) for width in values]
+    if vary == "long-width":
+        return [replace(setting, width=int(width), steps=LONGER * setting.steps) for width in values]
     if vary == "samples":
-        most = largest_training_set(setting.data)
         epochs = setting.steps / setting.samples
-        return [
-            replace(setting, samples=count, steps=round(epochs * count))
-            for count in samples
-            if setting.batch_size <= count <= most
-        ]
+        most = largest_training_set(setting.data)
+        fitting = [int(count) for count in values if setting.batch_size <= count <= most]
+        return [replace(setting, samples=count, steps=round(epochs * count)) for count in fitting]
+    if vary == "batch-size":
+        seen = setting.steps * setting.batch_size
+        fitting = [int(size) for size in values if size <= setting.samples]
+        return [replace(setting, batch_size=size, steps=round(seen / size)) for size in fitting]
     if vary == "steps":
-        return [replace(setting, steps=round(factor * setting.steps)) for factor in factors]
-    return [
-        replace(setting, learning_rate=factor * setting.learning_rate) for factor in factors if factor <= 1
-    ]
+        return [replace(setting, steps=round(factor * setting.steps)) for factor in values]
+    rates = [factor * setting.learning_rate for factor in values if factor <= 1]
+    return [replace(setting, learning_rate=rate) for rate in rates]
 
 
 def rows(

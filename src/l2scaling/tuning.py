@@ -17,6 +17,7 @@ from l2scaling import conventions, ensembles
 from l2scaling.linear import Decomposition, decompose
 from l2scaling.networks import find_initializer, multilayer
 from l2scaling.ridge_features import RandomFeatures
+from l2scaling.scaling import resample_weights
 from l2scaling.search import Task
 from l2scaling.streaming import generator
 
@@ -34,7 +35,6 @@ SMALLER = 8
 """Transfer tunes a model with this many times fewer features, or hidden units."""
 
 _RATE_SHARE = 0.1  # of the inverse of the largest curvature: small, so that steps resemble a flow
-_RESAMPLES = 2000
 
 
 def mean_interval(values: np.ndarray, seed: int) -> np.ndarray:
@@ -51,10 +51,8 @@ def mean_interval(values: np.ndarray, seed: int) -> np.ndarray:
     values = np.asarray(values, float)
     if values.ndim < 1 or values.shape[-1] < 2:
         raise ValueError(f"values of shape {values.shape}: allowed two seeds or more in the last axis")
-    seeds = values.shape[-1]
-    picks = np.random.default_rng(seed).integers(0, seeds, (_RESAMPLES, seeds))
-    shares = np.stack([(picks == one).mean(1) for one in range(seeds)])
-    low, high = np.quantile(values @ shares, [0.025, 0.975], axis=-1)
+    means = values @ resample_weights(values.shape[-1], seed).T
+    low, high = np.quantile(means, [0.025, 0.975], axis=-1)
     return np.stack([values.mean(-1), low, high])
 
 
@@ -68,8 +66,8 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, seed: int) -> np.ndarray
 
     Used in: tuning.
     """
-    picks = np.random.default_rng(seed).integers(0, len(top), (_RESAMPLES, len(top)))
-    low, high = np.quantile(top[picks].mean(1) / bottom[picks].mean(1), [0.025, 0.975])
+    weights = resample_weights(len(top), seed)
+    low, high = np.quantile((weights @ top) / (weights @ bottom), [0.025, 0.975])
     return np.array([top.mean() / bottom.mean(), low, high])
 
 

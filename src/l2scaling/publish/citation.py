@@ -6,15 +6,31 @@ from hashlib import sha256
 from html import escape
 from typing import Any
 
-import nbformat
 import yaml
 
-from l2scaling.publish.project import Project, title, unknown
+from l2scaling.publish.project import Project, read_notebook, title, unknown
+from l2scaling.publish.provenance import content_hash
 
 FORMATS = ("bibtex", "ris", "csl-json", "text")
 
-SUFFIXES = {"bibtex": "bib", "ris": "ris", "csl-json": "json"}
-"""File endings of the formats that reference managers read."""
+SUFFIXES = {"text": "txt", "bibtex": "bib", "ris": "ris", "csl-json": "json"}
+"""File endings of the formats, in the order in which a page offers them."""
+
+NAMES = {"text": "Text", "bibtex": "BibTeX", "ris": "RIS", "csl-json": "CSL-JSON"}
+
+_LATEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"})
+
+
+@dataclass(frozen=True)
+class Author:
+    """A person, or an entity that has one name and no ``given`` one."""
+
+    family: str
+    given: str = ""
+
+    @property
+    def sorted_name(self) -> str:
+        return f"{self.family}, {self.given}" if self.given else self.family
 
 
 @dataclass(frozen=True)
@@ -22,11 +38,12 @@ class Reference:
     """What a reference to the book, or to one chapter of it, has to say.
 
     ``chapter`` is None for the book. ``run`` is the first sixteen digits of the hash over what
-    the run was made from, so that a reader can tell which run is meant; None before any run.
+    the executed notebook says, of all of them together for the book, so that a reader can tell
+    which run is meant; None before any run.
     """
 
     key: str
-    authors: tuple[str, ...]
+    authors: tuple[Author, ...]
     book: str
     chapter: str | None
     date: tuple[int, int, int]
@@ -40,7 +57,7 @@ class Reference:
 
     @property
     def edition(self) -> str:
-        return f"version {self.version}" + (f", run {self.run}" if self.run else "")
+        return f"version {self.version}"
 
 
 def reference(project: Project, what: str, profile: str = "published") -> Reference:
@@ -59,14 +76,23 @@ def reference(project: Project, what: str, profile: str = "published") -> Refere
     year, month, day = (int(part) for part in str(book["date-released"]).split("-"))
     return Reference(
         key=f"l2scaling-{what}",
-        authors=tuple(author["name"] for author in book["authors"]),
+        authors=tuple(_author(entry) for entry in book["authors"]),
         book=book["title"],
         chapter=None if what == "book" else title(project.source(what)),
         date=(year, month, day),
-        version=book["version"],
+        version=str(book["version"]),
         url=url,
         run=_joint(runs),
     )
+
+
+def _author(entry: dict[str, str]) -> Author:
+    """Read an author of CITATION.cff: an entity has a name, a person the parts of one."""
+    if "name" in entry:
+        return Author(entry["name"])
+    family = " ".join(entry[key] for key in ("name-particle", "family-names") if key in entry)
+    given = " ".join(entry[key] for key in ("given-names", "name-suffix") if key in entry)
+    return Author(family, given) if family else Author(given or entry["alias"])
 
 
 def written(one: Reference, form: str) -> str:
@@ -81,8 +107,7 @@ def _run(project: Project, chapter: str, profile: str) -> str | None:
     path = project.run_path(chapter, profile)
     if not path.is_file():
         return None
-    source: str = nbformat.read(path, as_version=4).metadata["l2scaling"]["source"]
-    return source
+    return content_hash(read_notebook(path, f"run of chapter {chapter!r} in profile {profile!r}"))
 
 
 def _joint(runs: list[str | None]) -> str | None:
@@ -94,19 +119,29 @@ def _joint(runs: list[str | None]) -> str | None:
 
 
 def _bibtex(one: Reference) -> str:
-    fields = {"author": " and ".join(f"{{{name}}}" for name in one.authors), "title": f"{{{one.title}}}"}
-    fields |= {"booktitle": one.book} if one.chapter else {}
-    fields |= {"year": str(one.date[0]), "edition": f"version {one.version}"}
+    names = [
+        _latex(author.sorted_name) if author.given else f"{{{_latex(author.family)}}}"
+        for author in one.authors
+    ]
+    # braces keep a name in one piece and the capitals of a title
+    fields = {"author": " and ".join(names), "title": f"{{{_latex(one.title)}}}"}
+    fields |= {"booktitle": f"{{{_latex(one.book)}}}"} if one.chapter else {}
+    fields |= {"year": str(one.date[0]), "edition": one.edition}
     fields |= {"note": f"run {one.run}"} if one.run else {}
     fields |= {"url": one.url} if one.url else {}
     body = "".join(f"  {key} = {{{value}}},\n" for key, value in fields.items())
     return f"@{'incollection' if one.chapter else 'book'}{{{one.key},\n{body}}}"
 
 
+def _latex(text: str) -> str:
+    return text.translate(_LATEX)
+
+
 def _ris(one: Reference) -> str:
-    lines = [("TY", "CHAP" if one.chapter else "BOOK"), *(("AU", name) for name in one.authors)]
+    lines = [("TY", "CHAP" if one.chapter else "BOOK")]
+    lines += [("AU", author.sorted_name) for author in one.authors]
     lines += [("TI", one.title)] + ([("T2", one.book)] if one.chapter else [])
-    lines += [("PY", str(one.date[0])), ("DA", "{:04}/{:02}/{:02}".format(*one.date)), ("ET", one.version)]
+    lines += [("PY", str(one.date[0])), ("DA", "{:04}/{:02}/{:02}".format(*one.date)), ("ET", one.edition)]
     lines += [("N1", f"run {one.run}")] if one.run else []
     lines += [("UR", one.url)] if one.url else []
     return "\n".join(f"{tag}  - {value}" for tag, value in [*lines, ("ER", "")])
@@ -117,9 +152,12 @@ def _csl(one: Reference) -> str:
         "id": one.key,
         "type": "chapter" if one.chapter else "book",
         "title": one.title,
-        "author": [{"literal": name} for name in one.authors],
+        "author": [
+            {"family": author.family, "given": author.given} if author.given else {"literal": author.family}
+            for author in one.authors
+        ],
         "issued": {"date-parts": [list(one.date)]},
-        "version": one.version,
+        "edition": one.edition,  # a book with a "version" is taken for software
     }
     item |= {"container-title": one.book} if one.chapter else {}
     item |= {"note": f"run {one.run}"} if one.run else {}
@@ -128,24 +166,29 @@ def _csl(one: Reference) -> str:
 
 
 def _text(one: Reference) -> str:
-    authors, place = ", ".join(one.authors), f". In: {one.book}" if one.chapter else ""
+    names = ", ".join(f"{author.given} {author.family}".strip() for author in one.authors)
+    place = f". In: {one.book}" if one.chapter else ""
+    run = f", run {one.run}" if one.run else ""
     address = f" {one.url}" if one.url else ""
-    return f"{authors} ({one.date[0]}). {one.title}{place}, {one.edition}.{address}"
+    return f"{names} ({one.date[0]}). {one.title}{place}, {one.edition}{run}.{address}"
 
 
-def section(one: Reference, stem: str) -> str:
-    """Return the section *Cite this chapter* as Markdown; ``stem`` plus a suffix names each download."""
-    links = " · ".join(f"{{download}}`{form} <{stem}.{suffix}>`" for form, suffix in SUFFIXES.items())
-    boxes = "\n\n".join(
-        f"````{{dropdown}} {form}\n```text\n{written(one, form)}\n```\n````" for form in SUFFIXES
-    )
-    return f"## Cite this chapter\n\n{written(one, 'text')}\n\n{links}\n\n{boxes}"
+def boxes(one: Reference, what: str) -> str:
+    """Return a reference as Markdown: in words, then each format in a box, to copy or to download.
+
+    ``what`` names the downloads, as the site's build has written them.
+    """
+    parts = [written(one, "text")]
+    for form, suffix in SUFFIXES.items():
+        link = f"{{download}}`Download {what}.{suffix} </book/_generated/cite/{what}.{suffix}>`"
+        parts.append(f"````{{dropdown}} {NAMES[form]}\n```text\n{written(one, form)}\n```\n\n{link}\n````")
+    return "\n\n".join(parts)
 
 
 def meta_tags(one: Reference) -> str:
     """Return the tags by which scholarly search engines know a page, as HTML."""
     tags = [("citation_title", one.title)]
-    tags += [("citation_author", name) for name in one.authors]
+    tags += [("citation_author", author.sorted_name) for author in one.authors]
     tags += [("citation_publication_date", "{}/{:02}/{:02}".format(*one.date))]
     tags += [("citation_inbook_title", one.book)] if one.chapter else []
     tags += [("citation_public_url", one.url)] if one.url else []

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from l2scaling import __version__, conventions
 from l2scaling.evidence import number
-from l2scaling.publish import citation, gather, site, sweep
+from l2scaling.publish import citation, gather, pdf, site, sweep
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
 from l2scaling.publish.provenance import is_fresh
@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     cite = add("cite", _cite, "Print a reference to a chapter, or to the book.")
     cite.add_argument("what", metavar="CHAPTER|book")
     cite.add_argument("--format", default="bibtex", help=", ".join(citation.FORMATS))
+    _profile(cite)
 
     convert = add("convert", _convert, "Say what a value of one API's λ is in another API.")
     # So that -1, -inf and -nan are values to be refused by name, not options to be unknown.
@@ -114,6 +115,9 @@ def _parser() -> argparse.ArgumentParser:
     build = add("site", _site, "Build the HTML book from the runs of a profile.")
     _profile(build)
     build.add_argument("--output", type=Path, metavar="FOLDER", help="_build/html if not given")
+
+    printing = add("pdf", _pdf, "Print a built book into one PDF, which its pages then link.")
+    printing.add_argument("--site", type=Path, metavar="FOLDER", help="_build/html if not given")
     return parser
 
 
@@ -182,7 +186,8 @@ def _evidence(project: Project, options: argparse.Namespace) -> None:
 
 
 def _cite(project: Project, options: argparse.Namespace) -> None:
-    print(citation.written(citation.reference(project, options.what), options.format))
+    project.profile_values("", options.profile)  # refuses an unknown profile
+    print(citation.written(citation.reference(project, options.what, options.profile), options.format))
 
 
 def _convert(project: Project, options: argparse.Namespace) -> None:
@@ -233,6 +238,13 @@ def _site(project: Project, options: argparse.Namespace) -> None:
     index = site.build_site(project, options.profile, options.output or project.build / "html")
     print(f"pages: {time.monotonic() - started:.1f} s", file=sys.stderr)
     print(index)
+
+
+def _pdf(project: Project, options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    path = pdf.print_book(project, options.site or project.build / "html")
+    print(f"pdf: {time.monotonic() - started:.1f} s", file=sys.stderr)
+    print(path)
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool, columns: list[str]) -> None:

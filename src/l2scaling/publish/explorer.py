@@ -110,7 +110,7 @@ def _scale(one: Convention) -> dict[str, Any]:
     if not one.needs:
         return {"form": "none", "quantity": None, "factor": one.scale(Setting())}
     (quantity,) = one.needs
-    places = (0.25, 0.5, 0.875) if quantity == "l1_ratio" else (1, 8, 40)
+    places: tuple[Any, ...] = (0.25, 0.5, 0.875) if quantity == "l1_ratio" else (1, 8, 40)
     forms = {"over": lambda q: 1 / q, "times": lambda q: q, "times-rest": lambda q: 1 - q}
     for form, shape in forms.items():
         factors = [one.scale(Setting(**{quantity: q})) / shape(q) for q in places]

@@ -23,8 +23,8 @@ class Claim:
     """One claim on trial, as book/claims.yml states it.
 
     ``ruling`` is the ruling predicted; ``chapters`` are those whose records decide; ``because``
-    is the reason, written once there are records. ``answer`` is the ruling that the records gave
-    a claim for which ``ruling`` predicted nothing, being ``open``.
+    is the reason, written once there are records. ``answer`` is the ruling argued from the records
+    where ``ruling`` does not decide: it predicted nothing, being ``open``, or a record missed.
     """
 
     id: str

@@ -1,7 +1,10 @@
 """What the book says of its own evidence: verdicts, run cards and the table of runs, as Markdown."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
 
 import nbformat
 
@@ -24,18 +27,21 @@ UNTRIED = "not yet tried"
 def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) -> str:
     """Rule on a claim from its records: the one rule of the book.
 
-    Without records the claim is not yet tried. If a record does not meet its prediction the
-    claim is ``open``, whatever was expected. Otherwise the predicted ruling stands: finally
-    when every chapter that the claim needs has reported, "so far" before that. A claim for which
-    no ruling was predicted gets the answer that its records gave, whether or not they met ours.
+    Without records the claim is not yet tried. If all records meet their predictions, the ruling that
+    we predicted stands: finally when every chapter that the claim needs has reported, "so far" before
+    that. If any misses, our prediction no longer decides: the ruling is the ``answer`` that argues from
+    all records, next to what we had predicted and how many records missed; without an answer the
+    claim is open. A claim for which no ruling was predicted is answered likewise.
     """
     if not records:
         return UNTRIED
     missed = sum(not record.holds for record in records)
-    if missed:
-        return f"{claim.answer or 'open'}: {missed} of {len(records)} predictions not met"
-    ruling = claim.answer or claim.ruling
-    return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
+    if not missed:
+        ruling = claim.answer if claim.ruling == "open" and claim.answer else claim.ruling
+        return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
+    ruling = claim.answer or "open"
+    before = "" if claim.ruling in (ruling, "open") else f", where {claim.ruling} was predicted"
+    return f"{ruling}{before}; {missed} of {len(records)} predictions not met"
 
 
 def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str]) -> str:
@@ -48,7 +54,7 @@ def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: di
     for claim in claims:
         own = [record for record in records if record.claim == claim.id]
         ruling = verdict(claim, own, list(titles))
-        summary.append(f"| [{claim.id}](#claim-{claim.id.lower()}) | {claim.claim} | {ruling} |")
+        summary.append(f"| [{claim.id}](#{claim_anchor(claim.id)}) | {claim.claim} | {ruling} |")
         sections.append(_section(claim, own, ruling, titles))
     return "\n".join(summary) + "\n\n" + "\n\n".join(sections) + "\n"
 
@@ -58,18 +64,46 @@ def _section(claim: Claim, records: Sequence[Record], ruling: str, titles: dict[
     done = [_link(chapter, titles) for chapter in claim.chapters if chapter in titles]
     awaited = [chapter for chapter in claim.chapters if chapter not in titles]
     lines = [
-        f"(claim-{claim.id.lower()})=",
-        f"## {claim.id}: {claim.claim}",
+        # named before the heading is read, so that the heading's own link shows this address too
+        f"{{#{claim_anchor(claim.id)}}}\n## {claim.id}: {claim.claim}",
         f"Said by: {claim.who}, [{name}]({address}).",
         f"Verdict: **{ruling}**.",
     ]
     if records:
-        lines += [claim.because, records_table(records, claims=False)]
+        lines += [claim.because, records_table(_leading_to_chapters(records), claims=False)]
     if done:
         lines.append(f"Tried in: {'; '.join(done)}.")
     if awaited:
         lines.append(f"Awaits: {', '.join(awaited)}.")
-    return "\n\n".join(lines).replace(")=\n\n", ")=\n")
+    return "\n\n".join(lines)
+
+
+def claim_anchor(claim: str) -> str:
+    """Return the address of a claim on the page of verdicts; ids of claims are permanent."""
+    return f"claim-{claim.lower()}"
+
+
+def record_anchor(record: Record) -> str:
+    """Return the address of a record in its chapter, which stays as long as the quantity's words do."""
+    return f"record-{record.chapter}-{sha256(record.quantity.encode()).hexdigest()[:8]}"
+
+
+def evidence_table(records: Iterable[Record]) -> str:
+    """Return a chapter's records as Markdown, where each has an address and leads to its claim."""
+    return records_table(
+        [
+            replace(
+                record,
+                claim=record.claim and f"[{record.claim}](#{claim_anchor(record.claim)})",
+                quantity=f"[{record.quantity}]{{#{record_anchor(record)}}}",
+            )
+            for record in records
+        ]
+    )
+
+
+def _leading_to_chapters(records: Iterable[Record]) -> list[Record]:
+    return [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
 
 
 def _link(chapter: str, titles: dict[str, str]) -> str:
@@ -77,15 +111,22 @@ def _link(chapter: str, titles: dict[str, str]) -> str:
 
 
 def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters: Sequence[str]) -> str:
-    """Return one sentence that counts claims by the state of their trial."""
+    """Return sentences that count claims by their ruling, and by whether our predictions were met."""
     states = [verdict(claim, [one for one in records if one.claim == claim.id], chapters) for claim in claims]
     tried = [state for state in states if state != UNTRIED]
-    missed = sum(state.startswith("open:") for state in tried)
+    counts = ", ".join(
+        f"{count} {word}"
+        for word in ("holds", "fails", "conditional", "open")
+        if (count := sum(state.startswith(word) for state in tried))
+    )
+    missed = sum("not met" in state for state in tried)
     partly = sum(state.endswith("so far") for state in tried)
     return (
-        f"Of {len(states)} claims, {len(tried)} have evidence so far: {len(tried) - missed - partly} ruled, "
-        f"{partly} ruled in part, {missed} reopened by a prediction that was not met. "
-        f"{len(states) - len(tried)} are not yet tried.\n"
+        f"Of {len(states)} claims, {len(tried)} have been tried: {counts}. In {missed} of them at least one "
+        "of our own predictions was not met"
+        + (f"; {partly} await a chapter" if partly else "")
+        + (f"; {len(states) - len(tried)} are not yet tried" if len(tried) < len(states) else "")
+        + ".\n"
     )
 
 
@@ -96,36 +137,67 @@ def reading_time(notebook: nbformat.NotebookNode) -> str:
     return f"**Time:** about {math.ceil(words / 180)} minutes to read; this run took {math.ceil(seconds)} s."
 
 
-def run_card(parameters: Sequence[Parameter], notebook: nbformat.NotebookNode) -> str:
-    """Return a chapter's parameters, their defaults and the values of this run, and its origin."""
-    run = notebook.metadata["l2scaling"]
+def run_card(
+    parameters: Sequence[Parameter], notebook: nbformat.NotebookNode, run: str | None, files: Sequence[str]
+) -> str:
+    """Return a chapter's parameters with the values of this run, and when, with and from what it was made.
+
+    ``run`` is what references call this run; ``files`` are links to what there is to download.
+    """
+    record = notebook.metadata["l2scaling"]
     lines = ["| parameter | meaning | default | this run |", "| --- | --- | --- | --- |"]
     for one in parameters:
-        value = run["parameters"][one.name]
+        value = record["parameters"][one.name]
         shown = f"`{value}`" if value == one.default else f"**`{value}`**"
         lines.append(f"| `{one.name}` | {one.help} | `{one.default}` | {shown} |")
-    made = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    name, profile = record["chapter"], record["profile"]
+    seconds = notebook.metadata["papermill"]["duration"]
     lines += [
         "",
-        f"Profile `{run['profile']}`; {made}; sources SHA-256 `{run['source'][:16]}`.",
-        f"Made by `l2scaling run {run['chapter']} --profile {run['profile']}`.",
+        f"- **Run** `{run}`, profile `{profile}`; started {_started(notebook)} UTC, took {seconds:.0f} s.",
+        f"- **With** {_setup(record)}.",
+        f"- **From** {_sources(record)}.",
+        f"- **Files** {' · '.join(files)}",
+        f"- **Repeat**\n\n  ```bash\n  l2scaling run {name} --profile {profile}\n  ```",
     ]
     return "\n".join(lines)
 
 
-def runs_page(runs: Sequence[nbformat.NotebookNode], titles: dict[str, str]) -> str:
-    """Return the table of the runs behind this book: when, how long, with what."""
-    lines = [
-        "| chapter | profile | started (UTC) | seconds | changed parameters | versions |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+def runs_page(
+    runs: Sequence[nbformat.NotebookNode], titles: dict[str, str], names: dict[str, str | None]
+) -> str:
+    """Return the table of the runs behind this book: when, how long, with what, from what.
+
+    ``names`` holds what references call the run of each chapter.
+    """
+    lines = ["| chapter | run | started (UTC) | seconds | setup |", "| --- | --- | --- | --- | --- |"]
+    setups = list(dict.fromkeys(_setup(notebook.metadata["l2scaling"]) for notebook in runs))
     for notebook in runs:
-        run, times = notebook.metadata["l2scaling"], notebook.metadata["papermill"]
-        changed = ", ".join(f"`{name} = {value}`" for name, value in run["overrides"].items()) or "none"
-        made = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-        chapter = _link(run["chapter"], titles)
-        started = times["start_time"][:16].replace("T", " ")
+        record, seconds = notebook.metadata["l2scaling"], notebook.metadata["papermill"]["duration"]
+        name, setup = record["chapter"], setups.index(_setup(record)) + 1
         lines.append(
-            f"| {chapter} | {run['profile']} | {started} | {times['duration']:.1f} | {changed} | {made} |"
+            f"| {_link(name, titles)} | `{names[name]}` | {_started(notebook)} | {seconds:.1f} | {setup} |"
         )
-    return "\n".join(lines) + "\n"
+    total = sum(notebook.metadata["papermill"]["duration"] for notebook in runs)
+    profile = runs[0].metadata["l2scaling"]["profile"]
+    lines += ["", f"Profile `{profile}`; {total / 60:.1f} minutes in all, counted one after the other.", ""]
+    lines += [f"**Setup {number}.** {setup}.\n" for number, setup in enumerate(setups, 1)]
+    return "\n".join(lines)
+
+
+def _started(notebook: nbformat.NotebookNode) -> str:
+    start: str = notebook.metadata["papermill"]["start_time"]
+    return start[:16].replace("T", " ")
+
+
+def _setup(record: dict[str, Any]) -> str:
+    threads = f"{record['threads']} thread{'s' if record['threads'] != '1' else ''}"
+    made = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    commit = f"commit `{record['commit'][:12]}`" if record["commit"] else "commit unknown"
+    changed = ", changed since" if record["dirty"] else ""
+    return f"{record['processor']}, {threads}; {made}; {commit}{changed}"
+
+
+def _sources(record: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} `{digest[:8]}`" for name, digest in record["hashes"].items())
+    return f"sources with SHA-256 `{record['source'][:16]}` ({parts})"

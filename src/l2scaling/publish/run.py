@@ -20,7 +20,7 @@ from l2scaling.frameworks import MissingFrameworkError
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared, resolve
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
-from l2scaling.publish.provenance import source_hash, versions
+from l2scaling.publish.provenance import origin, threads
 
 CELL_TIMEOUT = 900
 """Seconds a cell may take before the run is given up."""
@@ -55,8 +55,7 @@ def run_chapter(
         "profile": profile if not requested else "custom",
         "overrides": values,
         "parameters": {one.name: values.get(one.name, one.default) for one in parameters},
-        "source": source_hash(project, source),
-        "versions": versions(),
+        **origin(project, chapter, source),
     }
     with exclusive(project, target), _workspace() as (folder, config):
         working = folder / "executed.ipynb"
@@ -135,9 +134,7 @@ def _workspace() -> Iterator[tuple[Path, Config]]:
             "IPYTHONDIR": f"{name}/ipython",
             "JUPYTER_RUNTIME_DIR": f"{name}/runtime",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            # One thread unless told otherwise: sums come out in one order, and runs side by side
-            # do not fight for the cores, which can cost a factor of twenty.
-            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+            "OMP_NUM_THREADS": threads(),
         }
         config = Config()
         config.KernelManager.transport = "ipc"

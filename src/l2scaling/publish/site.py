@@ -14,8 +14,7 @@ from typing import Any
 import nbformat
 import yaml
 
-from l2scaling.evidence import MIME
-from l2scaling.publish import citation, explorer, gather, ledger, reference
+from l2scaling.publish import citation, dress, explorer, gather, ledger, reference
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import Project, RunError, title
@@ -33,6 +32,7 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
     work = project.build / "work" / profile
     log = project.build / f"site-{profile}.log"
     with exclusive(project, work), exclusive(project, destination):
+        _restore(destination)
         _build(project, profile, work, log)
         _replace(work / "output" / "_build" / "html", destination)
     return destination / "index.html"
@@ -67,32 +67,35 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     shutil.copytree(project.root / "book", source / "book")
     shutil.copy(project.root / "_toc.yml", source)
     _write_config(project, source / "_config.yml")
-    (source / "notebooks").mkdir()
-    for chapter, notebook in runs.items():
-        dressed = _dressed(project, chapter, notebook)
-        words = citation.section(references[chapter], f"../book/_generated/cite/{chapter}")
-        dressed.cells.append(nbformat.v4.new_markdown_cell(words, id="cite-this-chapter"))
-        nbformat.write(dressed, source / "notebooks" / f"{chapter}.ipynb")
-
-    claims = gather.claims(project)
     generated = source / "book" / "_generated"
     generated.mkdir()
-    _figures_for_other_pages(runs.values(), generated)
+    dress.write_figures_for_other_pages(runs, titles, generated)
+    _write_references(references, generated)
+    _copy_notebooks(project, profile, chapters, generated / "notebooks")
+    claims = gather.claims(project)
     for name, text in {
         "verdicts": ledger.verdicts_page(claims, records, titles),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
-        "runs": ledger.runs_page(list(runs.values()), titles),
+        "runs": ledger.runs_page(
+            list(runs.values()), titles, {name: references[name].run for name in chapters}
+        ),
         "reference": reference.reference_page(),
-        "cite-book": _quoted(citation.written(references["book"], "bibtex")),
+        "cite-book": citation.boxes(references["book"], "book"),
         "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
     }.items():
         (generated / f"{name}.md").write_text(text)
-    _write_references(references, generated)
     explorer.write_tables(source / "book" / "_extra" / "explorer")
+
+    (source / "notebooks").mkdir()
+    address = repository(project)
+    for chapter, notebook in runs.items():
+        parameters = declared(project.source(chapter), chapter)
+        page = dress.dressed(chapter, notebook, parameters, references[chapter], address)
+        nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
 
 
 def _cited(one: citation.Reference, chapter: str) -> str:
-    return f"{citation.written(one, 'text')} [Formats](../notebooks/{chapter}.ipynb)"
+    return f"{citation.written(one, 'text')} [Formats](#cite-{chapter})"
 
 
 def _write_references(references: dict[str, citation.Reference], folder: Path) -> None:
@@ -107,38 +110,12 @@ def _write_references(references: dict[str, citation.Reference], folder: Path) -
     (folder / "meta-tags.json").write_text(json.dumps(tags))
 
 
-def _figures_for_other_pages(runs: Iterable[nbformat.NotebookNode], folder: Path) -> None:
-    """Write the figures of cells tagged ``for-other-pages``, each as a drawing and a page to include."""
-    for notebook in runs:
-        for cell in notebook.cells:
-            if "for-other-pages" in cell.metadata.get("tags", []):
-                (output,) = cell.outputs
-                figure = cell.metadata["mystnb"]["figure"]
-                (folder / f"{figure['name']}.svg").write_text(output.data["image/svg+xml"])
-                (folder / f"{figure['name']}.md").write_text(
-                    f"```{{figure}} _generated/{figure['name']}.svg\n:name: {figure['name']}\n"
-                    f":alt: {output.metadata['alt']}\n\n{figure['caption']}\n```\n"
-                )
-
-
-def _quoted(text: str) -> str:
-    return f"```bibtex\n{text}\n```"
-
-
-def _dressed(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Fill the tagged cells and give each figure the alternative text that its code computed."""
-    parameters = declared(project.source(chapter), chapter)
-    card = ledger.run_card(parameters, notebook)
-    fillings = {"reading-time": ledger.reading_time(notebook), "run-card": card}
-    for cell in notebook.cells:
-        for tag in fillings.keys() & set(cell.metadata.get("tags", [])):
-            cell.source += "\n\n" + fillings[tag]
-        for output in cell.get("outputs", []):
-            output.get("data", {}).pop(MIME, None)  # data for gather, not for a reader
-            alt = output.get("metadata", {}).get("alt")
-            if alt:
-                cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt
-    return notebook
+def _copy_notebooks(project: Project, profile: str, chapters: Iterable[str], folder: Path) -> None:
+    """Lay out for download, byte by byte, each chapter as it was written and as it was executed."""
+    folder.mkdir()
+    for chapter in chapters:
+        shutil.copyfile(project.notebooks / f"{chapter}.ipynb", folder / f"{chapter}.ipynb")
+        shutil.copyfile(project.run_path(chapter, profile), folder / f"{chapter}.executed.ipynb")
 
 
 def repository(project: Project) -> str | None:
@@ -157,11 +134,24 @@ def repository(project: Project) -> str | None:
     return address if re.fullmatch(r"https?://[^/\s@]+/\S+", address) else None
 
 
+def address(project: Project) -> str | None:
+    """Return the web address of the published book, if a setting or CITATION.cff gives one.
+
+    The environment variable ``L2SCALING_ADDRESS`` comes first.
+    """
+    cited = yaml.safe_load((project.root / "CITATION.cff").read_text()).get("url")
+    found = os.environ.get("L2SCALING_ADDRESS") or cited or ""
+    return found.rstrip("/") + "/" if re.fullmatch(r"https?://[^/\s@]+(/\S*)?", found) else None
+
+
 def _write_config(project: Project, path: Path) -> None:
     config: dict[str, Any] = yaml.safe_load((project.root / "_config.yml").read_text())
-    address = repository(project)
-    if address:
-        config["repository"] = {"url": address, "branch": "main"}
+    place = address(project)
+    if place:
+        config["html"]["baseurl"] = place
+    origin = repository(project)
+    if origin:
+        config["repository"] = {"url": origin, "branch": "main"}
         buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
         config["html"] |= dict.fromkeys(buttons, True)
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
@@ -173,9 +163,19 @@ def _first_complaint(log: Path) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", (marked or lines or ["no output"])[0]).strip()
 
 
+def _old(place: Path) -> Path:
+    return place.with_name(f"{place.name}.old")
+
+
+def _restore(place: Path) -> None:
+    """Bring back the last good folder, if a build was killed between the renames of ``_replace``."""
+    if not place.exists() and _old(place).exists():
+        _old(place).rename(place)
+
+
 def _replace(new: Path, place: Path) -> None:
     """Put a finished folder in place; only the instant between two renames shows none."""
-    old = place.with_name(f"{place.name}.old")
+    old = _old(place)
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(old, ignore_errors=True)
     if place.exists():

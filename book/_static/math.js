@@ -1,0 +1,28 @@
+// Set the formulas of the first screens before the text is shown, and the rest while it is read:
+// nothing moves under a reader's eye, and a long chapter opens as fast as a short one.
+(() => {
+  const waiting = document.documentElement.classList;
+  const pause = () => new Promise((done) => setTimeout(done));
+  const show = () => waiting.remove("math-waits");
+  waiting.add("math-waits");
+  window.addEventListener("error", show, true); // a formula's source is better than no text
+  setTimeout(show, 10000);
+
+  async function set() {
+    const all = [...document.querySelectorAll(".math")];
+    // who comes to a place within the page needs all that stands above it
+    const atTop = !location.hash && !window.scrollY;
+    const isNear = (formula) => formula.getBoundingClientRect().top < 3 * window.innerHeight;
+    const near = atTop ? all.filter(isNear) : all;
+    await MathJax.typesetPromise(near);
+    show();
+    if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+    const far = atTop ? all.filter((formula) => !near.includes(formula)) : [];
+    while (far.length) {
+      await pause();
+      await MathJax.typesetPromise(far.splice(0, 30));
+    }
+    document.documentElement.dataset.math = "set";
+  }
+  window.MathJax = { ...window.MathJax, startup: { pageReady: set } };
+})();

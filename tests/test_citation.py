@@ -1,0 +1,339 @@
+"""Cite this chapter: what a page, a download and the command say is one reference, and tools can read it."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup, Tag
+from conftest import BIN, ROOT, complaint, l2scaling, sample_notebook
+from pybtex.database import parse_string
+
+from l2scaling.publish import citation, gather
+from l2scaling.publish.citation import Author, Reference
+from l2scaling.publish.project import Project
+from l2scaling.publish.provenance import content_hash
+
+PROJECT = Project(ROOT)
+CHAPTERS = PROJECT.chapters()
+MADE = ("bibtex", "ris", "csl-json")
+
+HARD = Reference(
+    key="l2scaling-hard",
+    authors=(Author("Müller", "Ada"), Author("Cruz", "José"), Author("Labs & Co")),
+    book="50% of a_b & #1",
+    chapter='λ ≥ 0, "c" & 5% of $x_i$: #2',
+    date=(2026, 1, 2),
+    version="1.0",
+    url="https://book.example/a_b/notebooks/hard.html?c=1&d=2#e",
+    run="0123456789abcdef",
+)
+"""A reference with everything that has a meaning of its own in some format."""
+
+
+def references() -> list[Reference]:
+    return [citation.reference(PROJECT, what, "quick") for what in ["book", *CHAPTERS]]
+
+
+def page_of(site: Path, what: str) -> BeautifulSoup:
+    name = "book/cite.html" if what == "book" else f"notebooks/{what}.html"
+    return BeautifulSoup((site / name).read_text(), "html.parser")
+
+
+# ---------------------------------------------------------------- what the references say
+
+
+def agrees(item: dict, one: Reference) -> None:
+    """Compare an entry in terms of CSL, however it was read, with the reference it came from."""
+    assert item["type"] == ("chapter" if one.chapter else "book")
+    assert item["title"] == one.title
+    assert item.get("container-title") == (one.book if one.chapter else None)
+    assert item["issued"]["date-parts"][0][0] == one.date[0]
+    assert item["edition"] == f"version {one.version}"
+    assert item.get("note") == (f"run {one.run}" if one.run else None)
+    assert item.get("URL") == one.url
+    names = [(name.get("family") or name["literal"], name.get("given", "")) for name in item["author"]]
+    assert names == [(author.family, author.given) for author in one.authors]
+
+
+def test_pybtex_reads_bibtex():
+    for one in [HARD, *references()]:
+        ((key, entry),) = parse_string(citation.written(one, "bibtex"), "bibtex").entries.items()
+        plain = {name: re.sub(r"[{}]|\\(?=[&%$#_])", "", text) for name, text in entry.fields.items()}
+        assert key == one.key
+        agrees(
+            {
+                "type": {"incollection": "chapter", "book": "book"}[entry.type],
+                "title": plain["title"],
+                "container-title": plain.get("booktitle"),
+                "issued": {"date-parts": [[int(plain["year"])]]},
+                "edition": plain["edition"],
+                "note": plain.get("note"),
+                "URL": plain.get("url"),
+                "author": [
+                    {
+                        "family": re.sub(r"[{}\\]", "", " ".join(person.last_names)),
+                        "given": " ".join(person.first_names),
+                    }
+                    for person in entry.persons["author"]
+                ],
+            },
+            one,
+        )
+
+
+@pytest.fixture(scope="session")
+def citation_js() -> Path:
+    """Install citation-js, once, beside what is built."""
+    folder = ROOT / "_build" / "tools" / "citation-js"
+    packages = [f"@citation-js/{name}@0.7.21" for name in ("core", "plugin-bibtex", "plugin-ris")]
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        subprocess.run(
+            ["npm", "install", "--prefix", folder, *options, *packages],
+            check=True, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        reason = f"citation-js is not there to read the references: {error}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
+
+
+READ = """
+const { Cite } = require('@citation-js/core')
+require('@citation-js/plugin-bibtex')
+require('@citation-js/plugin-ris')
+const types = { bibtex: '@bibtex/text', ris: '@ris/file', 'csl-json': '@else/json' }
+const written = JSON.parse(require('fs').readFileSync(0))
+const read = ([form, text]) => new Cite(text, { forceType: types[form] }).data
+console.log(JSON.stringify(written.map(read)))
+"""
+
+
+def test_citation_js_reads_every_format(citation_js):
+    cases = [(one, form) for one in [HARD, *references()] for form in MADE]
+    texts = [(form, citation.written(one, form)) for one, form in cases]
+    done = subprocess.run(
+        ["node", "-e", READ], cwd=citation_js, input=json.dumps(texts), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    for (one, _), entries in zip(cases, json.loads(done.stdout), strict=True):
+        (item,) = entries
+        agrees(item, one)
+
+
+def cffconvert(*words: str) -> str:
+    """Call the official tool, in an environment of its own: it wants an old jsonschema."""
+    tool = ["uv", "tool", "run", "--quiet", "--from", "cffconvert==2.0.0", "cffconvert", *words]
+    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, env=environment)
+    if done.returncode and "valid" not in done.stdout + done.stderr and not os.environ.get("CI"):
+        pytest.skip(f"cffconvert could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_citation_cff_is_valid_and_says_what_ours_says():
+    cffconvert("--validate")
+    (theirs,) = parse_string(cffconvert("--format", "bibtex"), "bibtex").entries.values()
+    book = citation.reference(PROJECT, "book")
+    assert theirs.fields["title"] == book.title
+    assert theirs.fields["year"] == str(book.date[0])
+    names = {word for person in theirs.persons["author"] for word in re.findall(r"\w+", str(person))}
+    assert names == {word for one in book.authors for word in f"{one.given} {one.family}".split()}
+
+
+def test_authors_are_those_of_the_citation_file(sample):
+    file = sample / "CITATION.cff"
+    people = "authors:\n  - family-names: Berg\n    name-particle: van den\n    given-names: Ann\n"
+    file.write_text(re.sub(r"authors:\n  - name: .+\n", people + "  - name: A Society\n", file.read_text()))
+    one = citation.reference(Project(sample), "sample")
+    assert one.authors == (Author("van den Berg", "Ann"), Author("A Society"))
+    assert citation.written(one, "text").startswith("Ann van den Berg, A Society (")
+    assert "author = {van den Berg, Ann and {A Society}}" in citation.written(one, "bibtex")
+    assert 'content="van den Berg, Ann"' in citation.meta_tags(one)
+
+
+def test_an_address_stands_in_every_format_once_it_is_known(sample):
+    before = citation.reference(Project(sample), "sample")
+    assert before.url is None
+    assert "http" not in "".join(citation.written(before, form) for form in citation.FORMATS)
+    assert "citation_public_url" not in citation.meta_tags(before)
+    with (sample / "CITATION.cff").open("a") as file:
+        file.write("url: https://book.example/\n")
+    after = citation.reference(Project(sample), "sample")
+    address = "https://book.example/notebooks/sample.html"
+    assert all(address in citation.written(after, form) for form in citation.FORMATS)
+    assert f'name="citation_public_url" content="{address}"' in citation.meta_tags(after)
+
+
+# ---------------------------------------------------------------- which run they name
+
+
+def executed(number: int = 1, seed: int = 3, start: str = "2026-01-01T00:00:00") -> nbformat.NotebookNode:
+    notebook = sample_notebook()
+    notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text=str(number))]
+    notebook.metadata["l2scaling"] = {"chapter": "sample", "parameters": {"seed": seed}, "source": "0a"}
+    notebook.metadata["papermill"] = {"start_time": start, "duration": 1.0}
+    return notebook
+
+
+def test_a_repeated_run_keeps_its_name_and_another_run_has_another():
+    name = content_hash(executed())
+    assert content_hash(executed(start="2027-02-02T00:00:00")) == name
+    assert content_hash(executed(number=2)) != name
+    assert content_hash(executed(seed=4)) != name
+    changed = executed()
+    changed.cells[-1].source += "\n"
+    assert content_hash(changed) != name
+
+
+def test_a_reference_names_the_run_and_none_where_there_is_none(sample):
+    project = Project(sample)
+    assert "run" not in citation.written(citation.reference(project, "sample"), "bibtex")
+    path = project.run_path("sample", "published")
+    path.parent.mkdir(parents=True)
+    nbformat.write(executed(), path)
+    one = citation.reference(project, "sample")
+    assert one.run == content_hash(executed())[:16]
+    assert all(f"run {one.run}" in citation.written(one, form) for form in citation.FORMATS)
+    assert citation.reference(project, "sample", "quick").run is None
+
+
+# ---------------------------------------------------------------- the pages
+
+
+@pytest.mark.parametrize("what", ["book", *CHAPTERS])
+def test_a_page_offers_every_format_to_copy_and_to_download(quick_site, what):
+    one = citation.reference(PROJECT, what, "quick")
+    page = page_of(quick_site, what)
+    section = page.find(id="the-whole-book" if what == "book" else "cite-this-chapter")
+    assert citation.written(one, "text") in re.sub(r"\s+", " ", section.get_text())
+    boxes = {box.summary.get_text(strip=True): box for box in section.find_all("details")}
+    assert set(boxes) == set(citation.NAMES.values())
+    for form, suffix in citation.SUFFIXES.items():
+        box = boxes[citation.NAMES[form]]
+        assert box.pre.get_text() == citation.written(one, form) + "\n"
+        (link,) = box.find_all("a", download=True)
+        folder = quick_site / "notebooks"
+        assert (folder / link["href"]).read_text() == citation.written(one, form) + "\n"
+        assert link["href"].endswith(f"/{what}.{suffix}")
+
+
+def test_the_command_prints_what_the_pages_show():
+    for what, form in [
+        ("book", "text"),
+        (CHAPTERS[0], "bibtex"),
+        (CHAPTERS[1], "ris"),
+        (CHAPTERS[2], "csl-json"),
+    ]:
+        one = citation.reference(PROJECT, what, "quick")
+        printed = l2scaling("cite", what, "--format", form, "--profile", "quick").stdout
+        assert printed == citation.written(one, form) + "\n"
+
+
+def test_citing_the_unknown_is_refused():
+    assert "penalty-and-pull" in complaint(l2scaling("cite", "penalty-and-pul"), 2)
+    assert "bibtex, ris, csl-json" in complaint(l2scaling("cite", "book", "--format", "apa"), 2)
+    assert "quick, published, full" in complaint(l2scaling("cite", "book", "--profile", "fast"), 2)
+
+
+def test_scholarly_tags_are_on_the_index_and_the_chapters_only(quick_site):
+    wanted = {"book/index.html": citation.reference(PROJECT, "book", "quick")}
+    wanted |= {f"notebooks/{name}.html": citation.reference(PROJECT, name, "quick") for name in CHAPTERS}
+    for path in quick_site.rglob("*.html"):
+        if "_static" in path.parts:
+            continue
+        page = BeautifulSoup(path.read_text(), "html.parser")
+        found = [
+            (tag["name"], tag["content"]) for tag in page.find_all("meta", {"name": re.compile("^citation_")})
+        ]
+        one = wanted.pop(str(path.relative_to(quick_site)), None)
+        if one is None:
+            assert found == [], path
+            continue
+        expected = [("citation_title", one.title)]
+        expected += [("citation_author", author.family) for author in one.authors]
+        expected += [("citation_publication_date", "{}/{:02}/{:02}".format(*one.date))]
+        expected += [("citation_inbook_title", one.book)] if one.chapter else []
+        assert found == expected
+    assert wanted == {}
+
+
+# Clipboards are out of a test's reach; what a page puts on it, a listener can see.
+COPY = """
+import sys
+from playwright.sync_api import sync_playwright
+with sync_playwright() as play:
+    options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    browser = play.chromium.launch(executable_path=sys.argv[1], args=options)
+    page = browser.new_page()
+    page.goto(sys.argv[2])
+    page.evaluate("document.addEventListener('copy', () => { window.seen = document.activeElement.value })")
+    box = page.locator("#cite-this-chapter details", has_text=sys.argv[3]).first
+    box.locator("summary").click()
+    box.locator("button.copybtn").click()
+    page.wait_for_function("window.seen")
+    sys.stdout.write(page.evaluate("window.seen"))
+"""
+
+
+@pytest.mark.parametrize("form", citation.SUFFIXES)
+def test_the_copy_button_copies_the_whole_reference(quick_site, form):
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium and not os.environ.get("CI"):
+        pytest.skip("chromium is not installed: the button was not pressed (apt install chromium)")
+    address = (quick_site / "notebooks" / f"{CHAPTERS[0]}.html").resolve().as_uri()
+    # a process of its own: two browsers in one would get in each other's way
+    command = [sys.executable, "-c", COPY, chromium, address, citation.NAMES[form]]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    one = citation.reference(PROJECT, CHAPTERS[0], "quick")
+    assert done.stdout.strip() == citation.written(one, form).strip()
+
+
+# ---------------------------------------------------------------- addresses that last
+
+
+def markdown(chapter: str) -> str:
+    return "\n".join(cell.source for cell in PROJECT.source(chapter).cells if cell.cell_type == "markdown")
+
+
+def figures(chapter: str) -> list[str]:
+    cells = PROJECT.source(chapter).cells
+    return [cell.metadata["mystnb"]["figure"]["name"] for cell in cells if "mystnb" in cell.metadata]
+
+
+def ids(page: BeautifulSoup) -> list[str]:
+    return [tag["id"] for tag in page.find_all(id=True)]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_propositions_and_figures_have_addresses_and_the_chapter_lists_them(quick_site, chapter):
+    results = re.findall(r"^`{3,}\{prf:(?!proof|ref)\w+\}.*\n(:label: (\S+))?", markdown(chapter), re.M)
+    assert all(label for label, _ in results), "a result without a label has no lasting address"
+    page = page_of(quick_site, chapter)
+    elsewhere = ids(BeautifulSoup((quick_site / "book" / "index.html").read_text(), "html.parser"))
+    there = ids(page)
+    for name in [*(name for _, name in results), *figures(chapter)]:
+        assert there.count(name) + elsewhere.count(name) == 1, name
+        listed = page.find(id="cite-this-chapter").find("code", string=f"#{name}")
+        assert isinstance(listed, Tag), f"{name} is not among the addresses to cite"
+
+
+def test_every_claim_has_an_address_and_its_heading_shows_it(quick_site):
+    page = BeautifulSoup((quick_site / "book" / "verdicts.html").read_text(), "html.parser")
+    for claim in gather.claims(PROJECT):
+        name = f"claim-{claim.id.lower()}"
+        assert ids(page).count(name) == 1
+        heading = page.find(id=name).find("h2")
+        assert heading.get_text().startswith(f"{claim.id}: ")
+        assert heading.find("a", class_="headerlink")["href"] == f"#{name}"

@@ -1,0 +1,450 @@
+"""The pages as readers meet them: in Chromium, by keyboard, without JavaScript, on paper, by the rules."""
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import threading
+from importlib.resources import files
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from conftest import BIN, ROOT, complaint, l2scaling, snakemake
+from pypdf import PdfReader
+
+from l2scaling.publish import pdf, site
+from l2scaling.publish.project import Project
+
+PAGES = [f"{name}.html" for name in re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text())]
+CHAPTER = "notebooks/penalty-and-pull.html"
+VNU = ROOT / "_build" / "tools" / "node_modules" / "vnu-jar" / "build" / "dist" / "vnu.jar"
+
+SHIFTS = """
+  window.shifts = [];
+  new PerformanceObserver((list) => window.shifts.push(...list.getEntries()))
+    .observe({type: "layout-shift", buffered: true});
+"""
+MOST_SHIFT = 0.02
+
+
+def lack(what: str) -> None:
+    """Skip a test on a machine without its tool; the full check has them all and may not."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
+def opened(context, path: Path, anchor: str = ""):
+    page = context.new_page()
+    page.add_init_script(SHIFTS)
+    page.goto(path.resolve().as_uri() + anchor)
+    page.wait_for_load_state("networkidle")
+    if page.locator("article .math").count():
+        page.wait_for_function("document.documentElement.dataset.math === 'set'")
+    return page
+
+
+def shift(page) -> float:
+    """Read a page to its end and return how far its text moved meanwhile, as Chromium scores it."""
+    for _ in range(page.evaluate("Math.ceil(document.documentElement.scrollHeight / window.innerHeight)")):
+        page.evaluate("window.scrollBy(0, window.innerHeight)")
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
+    return page.evaluate("window.shifts.reduce((sum, one) => sum + one.value, 0)")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1400, "dark")])
+@pytest.mark.parametrize("name", [*PAGES, "genindex.html", "404.html"])
+def test_a_page_opens_without_requests_errors_overflow_or_shifts(browser, quick_site, name, width, scheme):
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
+    outside, errors = [], []
+    context.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else outside.append(r.url))
+    context.on("requestfailed", lambda r: errors.append(r.url))
+    context.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+    context.on("weberror", lambda e: errors.append(str(e.error)))
+    page = opened(context, quick_site / name)
+    if name != "404.html":
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+    # every formula was set: none still shows its source
+    assert page.evaluate(
+        "[...document.querySelectorAll('.math')].every(e => e.querySelector('mjx-container'))"
+    )
+    assert page.locator("mjx-merror").count() == 0
+    assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.locator("table:not(.indextable):not(:has(th))").count() == 0
+    assert shift(page) < MOST_SHIFT
+    assert outside == []
+    assert errors == []
+    context.close()
+
+
+def test_formulas_set_late_would_be_seen_to_shift_the_text(browser, quick_site):
+    """The control of the test above: the same page without what makes the text wait."""
+    context = browser.new_context(viewport={"width": 1400, "height": 844})
+    context.route("**/math.js*", lambda route: route.abort())
+    page = context.new_page()
+    page.add_init_script(SHIFTS)
+    page.goto((quick_site / CHAPTER).resolve().as_uri())
+    page.evaluate("MathJax.startup.promise.then(() => true)")
+    assert shift(page) > MOST_SHIFT
+    context.close()
+
+
+def test_the_text_is_there_without_mathjax_and_without_javascript(browser, quick_site):
+    for options, blocked in [({}, "**/tex-chtml.js*"), ({"java_script_enabled": False}, "**/nothing")]:
+        context = browser.new_context(**options)
+        context.route(blocked, lambda route: route.abort())
+        page = context.new_page()
+        page.goto((quick_site / CHAPTER).resolve().as_uri())
+        page.locator("article p").first.wait_for(state="visible", timeout=5000)
+        assert page.locator("article figure img").first.is_visible()
+        context.close()
+
+
+def test_a_link_into_a_page_leads_to_its_place_though_formulas_come_late(browser, quick_site):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = opened(context, quick_site / CHAPTER, "#evidence")
+    assert 0 <= page.locator("#evidence h2").bounding_box()["y"] < 200
+    context.close()
+
+
+# ---------------------------------------------------------------- for everyone
+
+BASELINE: set[tuple[str, str]] = set()
+"""What axe-core finds and we cannot mend, as (page, rule): an entry that no longer occurs has to go."""
+
+
+@pytest.mark.parametrize("name", [*PAGES, "genindex.html", "search.html", "404.html"])
+def test_axe_finds_no_barrier_in_either_colour_mode(browser, quick_site, name):
+    axe = (files("axe_playwright_python") / "axe.min.js").read_text()
+    context = browser.new_context(viewport={"width": 1400, "height": 844}, reduced_motion="reduce")
+    page = opened(context, quick_site / name)
+    page.evaluate(axe)
+    found = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("new Promise((done) => setTimeout(done, 50))")
+        for violation in page.evaluate("axe.run()")["violations"]:
+            found[name, violation["id"]] = [node["html"][:200] for node in violation["nodes"]]
+    known = {entry for entry in BASELINE if entry[0] == name}
+    assert {place: nodes for place, nodes in found.items() if place not in known} == {}
+    assert known <= set(found), "the baseline has an entry that is mended"
+    context.close()
+
+
+def test_axe_would_see_a_barrier(browser, quick_site):
+    context = browser.new_context()
+    page = opened(context, quick_site / "book" / "index.html")
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
+    page.evaluate("document.querySelector('figure img').removeAttribute('alt')")
+    page.evaluate("document.querySelector('article p').style.color = 'silver'")
+    rules = {one["id"] for one in page.evaluate("axe.run()")["violations"]}
+    assert {"image-alt", "color-contrast"} <= rules
+    context.close()
+
+
+@pytest.mark.parametrize("name", ["book/index.html", "book/cite.html", CHAPTER])
+def test_the_keyboard_reaches_everything(browser, quick_site, name):
+    context = browser.new_context(viewport={"width": 1400, "height": 844})
+    page = opened(context, quick_site / name)
+    wanted = page.evaluate("""() => {
+      const active = "a[href], button, input, select, textarea, summary, [tabindex='0']";
+      const all = [...document.querySelectorAll(active)].filter(
+        (one) => one.checkVisibility({visibilityProperty: true}) && !one.disabled && one.tabIndex >= 0);
+      all.forEach((one, number) => one.dataset.wanted = number);
+      return all.length;
+    }""")
+    reached = set()
+    for _ in range(wanted + 10):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.dataset.wanted"))
+    missed = [
+        page.locator(f"[data-wanted='{number}']").evaluate("one => one.outerHTML.slice(0, 200)")
+        for number in range(wanted)
+        if str(number) not in reached
+    ]
+    assert missed == []
+    assert wanted > 20
+    context.close()
+
+
+def test_the_colour_mode_can_be_switched_and_is_kept(browser, quick_site):
+    context = browser.new_context(color_scheme="light", viewport={"width": 1400, "height": 844})
+    page = opened(context, quick_site / "book" / "index.html")
+    seen = []
+    for _ in range(3):
+        page.locator(".theme-switch-button").first.click()
+        seen.append(page.evaluate("document.documentElement.dataset.mode"))
+    assert sorted(seen) == ["auto", "dark", "light"]
+    ground = {}
+    for _ in range(3):
+        mode = page.evaluate("document.documentElement.dataset.mode")
+        ground[mode] = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        if mode == "dark":
+            assert (
+                opened(context, quick_site / CHAPTER).evaluate("document.documentElement.dataset.theme")
+                == "dark"
+            )
+        page.locator(".theme-switch-button").first.click()
+    assert ground["auto"] == ground["light"] != ground["dark"]
+    context.close()
+
+
+# ---------------------------------------------------------------- doors
+
+
+def test_the_front_door_leads_to_the_index(browser, quick_site):
+    page = browser.new_page()
+    page.goto((quick_site / "index.html").resolve().as_uri())
+    page.wait_for_url("**/book/index.html")
+    assert page.locator("#main-content h1").first.inner_text().startswith("Big Penalty, Same Pull")
+    page.close()
+
+
+def test_search_works_without_a_server(browser, quick_site):
+    page = browser.new_page()
+    page.goto((quick_site / "search.html").resolve().as_uri() + "?q=Cauchy")
+    page.wait_for_selector("ul.search li a")
+    assert "penalty" in page.locator("ul.search li a").first.inner_text()
+    page.close()
+
+
+class Host(http.server.SimpleHTTPRequestHandler):
+    """A host that keeps the book in a folder, and shows 404.html for what is missing."""
+
+    def translate_path(self, path: str) -> str:
+        return super().translate_path(path.removeprefix("/some/where"))
+
+    def send_error(self, code: int, *rest: object) -> None:
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write((Path(self.directory) / "404.html").read_bytes())
+
+    def log_message(self, *rest: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("lost", ["nothing.html", "notebooks/nothing.html", "book/no/such/depth/nothing"])
+def test_who_is_lost_finds_back_from_any_depth(browser, quick_site, lost):
+    with http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Host, directory=quick_site)
+    ) as host:
+        threading.Thread(target=host.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        answer = page.goto(f"http://127.0.0.1:{host.server_port}/some/where/{lost}")
+        assert answer.status == 404
+        page.locator("main a").first.click()
+        page.wait_for_url("**/some/where/book/index.html")
+        assert page.locator("#main-content h1").first.inner_text().startswith("Big Penalty")
+        page.close()
+        host.shutdown()
+
+
+def built(sample: Path) -> Path:
+    done = subprocess.run(
+        snakemake(sample), cwd=sample, capture_output=True, text=True,
+        env=os.environ | {"L2SCALING_PROJECT": str(sample), "PATH": f"{BIN}:{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return sample / "_build" / "html"
+
+
+def test_what_depends_on_the_address_is_there_when_there_is_one_and_only_then(sample, monkeypatch):
+    monkeypatch.delenv("L2SCALING_ADDRESS", raising=False)
+    place = built(sample)
+    index = (place / "book" / "index.html").read_text()
+    assert '<meta property="og:title" content="A small book">' in index
+    assert 'property="og:url"' not in index
+    assert 'property="og:image"' not in index
+    assert 'rel="canonical"' not in index
+    assert "<base" not in (place / "404.html").read_text()
+    assert not (place / "sitemap.xml").exists()
+
+    with (sample / "CITATION.cff").open("a") as file:
+        file.write("url: https://host.example/shelf/book\n")
+    place = built(sample)
+    index = (place / "book" / "index.html").read_text()
+    here = "https://host.example/shelf/book/"
+    assert f'<meta property="og:url" content="{here}book/index.html">' in index
+    assert f'<link rel="canonical" href="{here}book/index.html"' in index
+    picture = re.search(rf'"og:image" content="{here}(\S+)"', index)[1]
+    assert (place / picture).is_file()
+    assert '<base href="/shelf/book/">' in (place / "404.html").read_text()
+    listed = {one.text for one in ElementTree.parse(place / "sitemap.xml").iter() if one.text.strip()}
+    assert listed == {f"{here}book/index.html", f"{here}notebooks/sample.html"}
+
+    monkeypatch.setenv("L2SCALING_ADDRESS", "https://other.example")
+    assert site.address(Project(sample)) == "https://other.example/"
+    monkeypatch.setenv("L2SCALING_ADDRESS", "no address")
+    assert site.address(Project(sample)) is None
+
+
+def test_a_build_killed_between_its_renames_is_mended_by_the_next(tmp_path):
+    place, old = tmp_path / "html", tmp_path / "html.old"
+    old.mkdir()
+    (old / "index.html").write_text("the last good one")
+    site._restore(place)
+    assert (place / "index.html").read_text() == "the last good one"
+    assert not old.exists()
+
+
+# ---------------------------------------------------------------- by the rules
+
+KNOWN = {
+    "Trailing slash on void elements has no effect": "Sphinx writes <br /> as XHTML did; no browser minds",
+    "The “main” role is unnecessary": "the theme names the role for browsers of long ago",
+    "Article lacks heading": "Sphinx puts the heading into a section inside the article",
+    "Section lacks heading": "sphinx-proof makes a section of a proposition's text",
+}
+"""Remarks of the validator that come from the theme and are harmless; one that no longer comes has to go."""
+
+
+def validated(*pages: Path) -> list[dict]:
+    if shutil.which("java") is None or not VNU.is_file():
+        lack("java or vnu.jar is missing: no HTML was validated (npm install --prefix _build/tools vnu-jar)")
+    command = ["java", "-Xss8m", "-jar", str(VNU), "--format", "json", "--exit-zero-always", *map(str, pages)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stderr)["messages"]
+
+
+def test_the_html_is_valid(quick_site):
+    pages = [page for page in quick_site.rglob("*.html") if "_static" not in page.parts]
+    remarks = validated(*pages)
+    fresh = [
+        (one["message"], one["url"], one.get("extract"))
+        for one in remarks
+        if not any(one["message"].startswith(known) for known in KNOWN)
+    ]
+    assert fresh == []
+    seen = {known for known in KNOWN if any(one["message"].startswith(known) for one in remarks)}
+    assert seen == set(KNOWN), "the list has a remark that no longer comes"
+
+
+def test_invalid_html_would_be_seen(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<!DOCTYPE html><html lang='en'><title>x</title><p id='a'><p id='a'>")
+    assert any("Duplicate ID" in one["message"] for one in validated(page))
+
+
+def check_links(page: Path) -> subprocess.CompletedProcess:
+    command = [
+        BIN / "linkchecker",
+        "--no-status",
+        "--no-robots",
+        "--config",
+        os.devnull,
+        page.resolve().as_uri(),
+    ]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_links_and_images_lead_somewhere(quick_site):
+    done = check_links(quick_site / "book" / "index.html")
+    assert done.returncode == 0, done.stdout
+    assert int(re.search(r"(\d+) links? in", done.stdout)[1]) > 1000
+
+
+def test_a_broken_image_would_be_seen(tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text("<!DOCTYPE html><title>x</title><img src='missing.svg' alt=''>")
+    assert check_links(page).returncode == 1
+
+
+# ---------------------------------------------------------------- on paper
+
+
+def test_a_printed_page_is_its_text_with_nothing_folded(browser, quick_site):
+    context = browser.new_context(viewport={"width": 800, "height": 1100})
+    page = opened(context, quick_site / CHAPTER)
+    page.emulate_media(media="print")
+    for gone in (
+        ".bd-header-article",
+        "#pst-primary-sidebar",
+        ".prev-next-footer",
+        ".copybtn",
+        ".headerlink",
+    ):
+        assert not any(one.is_visible() for one in page.locator(gone).all()), gone
+    solution = page.locator("details").first
+    assert solution.get_attribute("open") is None
+    assert solution.locator("p").first.bounding_box()["height"] > 10
+    context.close()
+
+
+@pytest.fixture(scope="session")
+def printed(browser, quick_site) -> PdfReader:
+    relative = quick_site.relative_to(ROOT)
+    command = ["make", "--no-print-directory", "pdf", "PROFILE=quick", f"SITE={relative}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return PdfReader(quick_site / pdf.NAME)
+
+
+def titles(quick_site: Path) -> list[str]:
+    """The first heading of each page, in the book's order."""
+    heads = [re.search(r"<h1>(.*?)<a class", (quick_site / name).read_text(), re.S)[1] for name in PAGES]
+    return [" ".join(pdf.BeautifulSoup(head, "html.parser").get_text().split()) for head in heads]
+
+
+def test_the_pdf_is_tagged_light_and_in_the_books_order(printed, quick_site):
+    root = printed.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    assert "/StructTreeRoot" in root
+    assert root["/Lang"] == "en"
+    assert printed.metadata.title == "Big Penalty, Same Pull"
+    assert (quick_site / pdf.NAME).stat().st_size <= 15_000_000
+    chapters = [one.title for one in printed.outline if not isinstance(one, list)]
+    assert chapters == ["Contents", *titles(quick_site)]
+
+
+def test_the_pdf_numbers_its_pages_as_its_contents_say(printed, quick_site):
+    texts = [page.extract_text() for page in printed.pages]
+    for number, text in enumerate(texts[1:], 2):
+        assert re.search(rf"(?m)^\s*{number}\s*$", text), (number, text[-200:])
+    entries = [one for one in printed.outline if not isinstance(one, list)]
+    begins = [printed.get_destination_page_number(one) + 1 for one in entries]
+    contents = " ".join(" ".join(texts[begins[0] - 1 : begins[1] - 1]).split())
+    for title, page in zip(titles(quick_site), begins[1:], strict=True):
+        assert re.search(rf"{re.escape(title)}\s*{page}\b", contents), (title, page)
+
+
+def test_the_pdf_has_formulas_figures_and_links_of_the_pages(printed, quick_site):
+    text = "\n".join(page.extract_text() for page in printed.pages)
+    assert not re.search(r"\\(frac|sum|lambda|nabla|mathbb|tfrac|begin)\b", text.replace("\\begin{", "", 0))
+    assert "∇" in text
+    figures = {
+        source
+        for name in PAGES
+        for source in re.findall(r"_images/\w+\.svg", (quick_site / name).read_text())
+    }
+    assert len(re.findall(r"(?m)^Fig\. \d+", text)) >= len(figures) > 40
+    inner = [
+        link.get_object()
+        for page in printed.pages
+        for link in page.get("/Annots", [])
+        if "/Dest" in link.get_object()
+    ]
+    places = printed.named_destinations
+    assert len(inner) > 300
+    assert {str(link["/Dest"]) for link in inner} <= set(places)
+    outside = [
+        link for page in printed.pages for link in page.get("/Annots", []) if "/A" in link.get_object()
+    ]
+    assert all("file:" not in str(link.get_object()["/A"].get("/URI")) for link in outside)
+
+
+def test_every_page_leads_to_the_pdf(printed, quick_site):
+    for name in PAGES:
+        there = re.search(r'href="([^"]*book\.pdf)"', (quick_site / name).read_text())[1]
+        assert (quick_site / name).parent.joinpath(there).resolve() == (quick_site / pdf.NAME).resolve()
+
+
+def test_a_pdf_of_no_book_or_without_chromium_is_refused(tmp_path, quick_site, monkeypatch):
+    assert "holds no built book" in complaint(l2scaling("pdf", "--site", tmp_path), 2)
+    shutil.copy(quick_site / "index.html", tmp_path)
+    monkeypatch.setenv("PATH", str(BIN))
+    assert "needs Chromium" in complaint(l2scaling("pdf", "--site", tmp_path), 2)

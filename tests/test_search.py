@@ -1,0 +1,81 @@
+"""The search of one cell: it brackets the optimum it is given, and its table can be trained again."""
+
+import csv
+
+import numpy as np
+import pytest
+from conftest import l2scaling
+
+from l2scaling import search, survey
+
+
+@pytest.fixture
+def bowl(monkeypatch):
+    """Put a known curve in the place of training: its optimum, as a place of the lattice, and its noise."""
+
+    def use(optimum: float, accurate: float, spread: float = 0.0) -> None:
+        def train(setting, coefficients, seed, repetition, device):
+            place = (np.log10(coefficients) - search.LOWEST["sgd"]) / search.HALF_STEP
+            shift = spread * np.random.default_rng(repetition).normal()
+            losses = (place - optimum - shift) ** 2
+            losses[place > 14] = np.nan  # diverged
+            return losses, -((place - accurate) ** 2)
+
+        monkeypatch.setattr(search, "train_setting", train)
+
+    return use
+
+
+@pytest.mark.parametrize("optimum", [0.0, 1.2, 6.0, 7.4, 13.0])
+@pytest.mark.parametrize("accurate", [2.0, 9.0])
+def test_every_optimum_is_bracketed_by_all_repetitions(bowl, optimum, accurate):
+    bowl(optimum, accurate)
+    curve = search.search(search.default_setting("digits", "sgd"), 0, 10, 2, widely=False, device="cpu")
+    whole = curve.tried.all(axis=1)
+    for best, reach in ((round(optimum), search.LOSS_REACH), (round(accurate), search.ACCURACY_REACH)):
+        assert whole[max(best - reach, 0) : best + reach + 1].all()
+    assert curve.tried[::2, :2].all()
+    assert not curve.tried[1::2, 2:][~whole[1::2]].any()
+
+
+def test_two_unlucky_repetitions_do_not_fix_the_window(bowl):
+    bowl(8.0, 8.0, spread=3.0)
+    curve = search.search(search.default_setting("digits", "sgd"), 0, 10, 1, widely=False, device="cpu")
+    whole = np.flatnonzero(curve.tried.all(axis=1))
+    best = whole[curve.losses[whole].mean(axis=1).argmin()]
+    assert {best - 2, best - 1, best + 1, best + 2} <= set(whole)
+
+
+def test_at_least_thirteen_values_where_the_optimum_is_inside_and_more_far_away_when_asked(bowl):
+    bowl(7.4, 7.4)
+    setting = search.default_setting("digits", "sgd")
+    narrowly, widely = (search.search(setting, 0, 10, 2, widely=one, device="cpu") for one in (False, True))
+    assert narrowly.tried.any(axis=1).sum() >= 13
+    assert widely.tried.all(axis=1)[[2, 4, 10, 12]].all()
+    assert not narrowly.tried.all(axis=1)[[2, 12]].any()
+
+
+def test_a_table_that_a_sweep_wrote_is_what_training_gives_again(tmp_path):
+    done = l2scaling(
+        "sweep", "scaling-cell", "--profile", "quick", "--grid", "data=breast-cancer",
+        "--grid", "vary=width-2,batch-size", "--output", tmp_path / "out",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / "out" / "rows.csv"
+    networks = survey.load(path=path)
+    assert [(one.vary, one.setting.width, one.setting.batch_size) for one in networks] == [
+        ("width-2", 16, 32), ("width-2", 32, 32), ("batch-size", 64, 128),
+    ]  # fmt: skip
+    for _, tabled, live in survey.audit(networks, 3, seed=0, device="cpu"):
+        assert np.allclose(tabled, live, rtol=0.02)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert all(row["source"] and row["started"] and row["torch"] and row["point"] for row in rows)
+
+
+def test_an_audit_notices_a_table_that_is_stale(tmp_path):
+    setting = search.default_setting("diabetes", "sgd")
+    losses = np.full((2, 1), 0.5)
+    one = survey.Network(setting, "width", 0, 1.0, np.array([8, 12]), np.ones(2), losses, np.nan * losses)
+    ((_, tabled, live),) = survey.audit([one], 1, seed=0, device="cpu")
+    assert not np.allclose(tabled, live, rtol=0.02)

@@ -1,0 +1,109 @@
+"""The survey of best coefficients: on tables whose answers are known, estimates and intervals are those."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from l2scaling import search, survey
+
+
+def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions: int = 6) -> Path:
+    """Write a table whose best c is (P/1000)**exponent / 50, with bowls in log c around it."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for hidden, widths in ((1, [16, 64, 256]), (2, [16, 64])):
+        base = search.default_setting("digits", "sgd")
+        for setting in (replace(base, hidden=hidden, width=width) for width in widths):
+            best = exponent * np.log10(setting.count / 1000) - np.log10(50)
+            shifts = spread * rng.normal(size=repetitions)
+            x = np.log10(search.lattice("sgd"))[:, None]
+            losses = 1 + (x - best - shifts) ** 2
+            tried = np.ones(losses.shape, bool)
+            tried[::2, 2:] = abs(x[::2] - best) < 1.5  # the coarse grid, far away, has two repetitions
+            curve = search.Curve(np.where(tried, losses, np.nan), np.where(tried, 1 / losses, np.nan), tried)
+            rows += search.rows(setting, "width" if hidden == 1 else "width-2", curve, 0, 1.0)
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def weights() -> np.ndarray:
+    return survey.resamples(6, seed=1)
+
+
+@pytest.mark.parametrize("exponent", [-1.0, -0.3, 0.0, 0.5])
+@pytest.mark.parametrize("metric", survey.METRICS)
+def test_a_known_exponent_is_found(tmp_path, weights, exponent, metric):
+    series = survey.families(survey.load(path=make_table(tmp_path / "table.csv", exponent)))
+    assert list(series) == [("digits", 0.0, "sgd", 1), ("digits", 0.0, "sgd", 2)]
+    for row in series.values():
+        best = np.array([survey.best(one, metric, weights) for one in row])
+        slope = survey.slope([one.setting.count for one in row], best)
+        assert slope[0] == pytest.approx(exponent, abs=0.02)
+
+
+def test_estimate_and_interval_are_those_of_the_repetitions_own_optima(tmp_path, weights):
+    rng = np.random.default_rng(0)  # as make_table draws them
+    for one in survey.load(path=make_table(tmp_path / "table.csv", 0.0, spread=0.3)):
+        optima = 0.3 * rng.normal(size=6) - np.log10(50)
+        estimate, low, high = survey.interval(survey.best(one, "loss", weights))
+        assert estimate == pytest.approx(optima.mean(), abs=1e-3)
+        assert high - low == pytest.approx(2 * 1.96 * optima.std() / 6**0.5, rel=0.15)
+
+
+def test_another_name_of_the_penalty_moves_the_exponent_by_one(tmp_path, weights):
+    path = make_table(tmp_path / "table.csv", -0.25)
+    row = survey.families(survey.load("times-P", "mean", path))["digits", 0.0, "sgd", 1]
+    best = np.array([survey.best(one, "loss", weights) for one in row])
+    assert survey.slope([one.setting.count for one in row], best)[0] == pytest.approx(-1.25, abs=0.02)
+    own = survey.families(survey.load("units-of-best", "mean", path))["digits", 0.0, "sgd", 1]
+    assert np.ptp([survey.best(one, "loss", weights)[0] for one in own]) <= search.HALF_STEP
+    one, other = survey.load("sum", "sum", path)[0], survey.load(path=path)[0]
+    assert np.allclose(one.coefficients, 128 * other.coefficients)
+
+
+def test_the_rule_that_is_true_costs_nothing_and_others_what_the_bowl_says(tmp_path, weights):
+    row = survey.families(survey.load(path=make_table(tmp_path / "t.csv", -0.5)))["digits", 0.0, "sgd", 1]
+    source, target = row[0], row[-1]
+    growth = np.log10(target.setting.count / source.setting.count)
+    for exponent in (-1.0, -0.5, 0.0):
+        regret = survey.carried(source, target, "loss", exponent, weights)[0]
+        assert regret == pytest.approx((growth * (exponent + 0.5)) ** 2, abs=0.05)
+
+
+def test_regret_beyond_what_was_tried_is_that_of_the_last_place(tmp_path, weights):
+    one = survey.load(path=make_table(tmp_path / "t.csv", 0.0))[0]
+    ends = [survey.regret(one, "loss", np.full(len(weights), x), weights)[0] for x in (-5.0, -9.0)]
+    assert ends[0] == pytest.approx(ends[1])
+
+
+def test_a_network_that_diverged_is_as_bad_as_can_be(tmp_path, weights):
+    path = make_table(tmp_path / "t.csv", 0.0)
+    lines = path.read_text().splitlines()
+    place = next(k for k, line in enumerate(lines) if line.split(",")[14] == "0.01412538")
+    parts = lines[place].split(",")
+    parts[15] = ";".join(["nan", *parts[15].split(";")[1:]])
+    path.write_text("\n".join([*lines[:place], ",".join(parts), *lines[place + 1 :]]) + "\n")
+    one = survey.load(path=path)[0]
+    assert np.nanmax(one.losses) == 1e9
+    assert np.nanmin(one.accuracies) == 0
+    assert abs(survey.best(one, "loss", weights)[0] - np.log10(0.01412538)) > 0.17
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: survey.load("mean"), "'mean'"),
+        (lambda: survey.load("sum", "median"), "'median'"),
+        (lambda: survey.study([], "width"), "'width'"),
+    ],
+)
+def test_unknown_words_are_refused(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
