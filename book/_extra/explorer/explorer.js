@@ -560,7 +560,7 @@
     at("state-link").hidden = !state;
     for (const id of ["copy-text", "copy-link"]) at(id).disabled = !state;
     if (!state) {
-      at("waiting").textContent = "An entry above cannot be used, and nothing is computed until it can. What is greyed below belongs to the entries before.";
+      at("waiting").textContent = "An entry above cannot be used, and nothing is computed until it can. What stands below in italics belongs to the entries before.";
       announce("Nothing was computed: an entry cannot be used.");
       return null;
     }
