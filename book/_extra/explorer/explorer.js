@@ -546,8 +546,10 @@
 
   let announcing = 0;
   function announce(words) {
+    const say = () => { at("summary").textContent = words; };
     clearTimeout(announcing); // a dragged slider should be read out once, where it stops
-    announcing = setTimeout(() => { at("summary").textContent = words; }, 300);
+    if (at("summary").textContent) announcing = setTimeout(say, 300);
+    else say(); // at first at once, so that nothing below moves later
   }
 
   function update() {
@@ -558,7 +560,7 @@
     at("state-link").hidden = !state;
     for (const id of ["copy-text", "copy-link"]) at(id).disabled = !state;
     if (!state) {
-      at("waiting").textContent = "An entry above cannot be used, and nothing is computed until it can. What is greyed below belongs to the entries before.";
+      at("waiting").textContent = "An entry above cannot be used, and nothing is computed until it can. What stands below in italics belongs to the entries before.";
       announce("Nothing was computed: an entry cannot be used.");
       return null;
     }
