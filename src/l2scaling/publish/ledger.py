@@ -114,9 +114,10 @@ def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters:
     """Return sentences that count claims by their ruling, and by whether our predictions were met."""
     states = [verdict(claim, [one for one in records if one.claim == claim.id], chapters) for claim in claims]
     tried = [state for state in states if state != UNTRIED]
+    words = {"holds": "hold", "fails": "fail", "conditional": "are conditional", "open": "are open"}
     counts = ", ".join(
-        f"{count} {word}"
-        for word in ("holds", "fails", "conditional", "open")
+        f"{count} {said}"
+        for word, said in words.items()
         if (count := sum(state.startswith(word) for state in tried))
     )
     missed = sum("not met" in state for state in tried)
