@@ -90,6 +90,8 @@ def test_the_rule_of_verdicts():
         ({"measured": 1.005}, False),
         ({"holds": False}, False),
         ({"margin": 0.2}, False),
+        ({"margin": 0.1 * (1 + 1e-12), "predicted": 1 - 1e-12}, True),  # another processor's rounding
+        ({"predicted": 1 + 1e-6}, False),
         ({"n": 11}, False),
     ],
 )
@@ -98,6 +100,18 @@ def test_a_difference_from_the_published_record_is_seen(change, same):
     assert _same(before, before | change) is same
     assert not _same(before, None)
     assert not _same(None, before)
+
+
+def test_what_is_zero_but_for_rounding_is_held_against_its_margin():
+    near = Prediction(None, "a slope", "equals", 0.0, 0.03, chapter="sample").judge(2e-32, 1e-32, 3e-32, 9)
+    before = asdict(near)
+    assert _same(before, before | {"measured": 5e-18, "low": -1e-17, "high": 2e-17})
+    assert not _same(before, before | {"measured": 1e-3})
+    residual = asdict(Prediction(None, "error", "at-most", 1e-6, chapter="sample").judge_point(4.8e-8, 9))
+    assert _same(residual, residual | {"measured": 4.1e-8, "low": 4.1e-8, "high": 4.1e-8})
+    assert not _same(residual, residual | {"measured": 4.1e-8, "holds": False})
+    identity = asdict(Prediction(None, "bits", "exact", 0.0, chapter="sample").judge_point(0.0, 9))
+    assert not _same(identity, identity | {"measured": 1e-300})
 
 
 def test_a_picture_is_an_svg_that_comes_out_the_same_twice():

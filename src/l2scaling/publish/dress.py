@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-from l2scaling.evidence import MIME, Record
+from l2scaling.evidence import MIME, ROWS_MIME, Record
 from l2scaling.publish import citation, ledger
 from l2scaling.publish.parameters import Parameter
 
@@ -49,6 +49,7 @@ def dressed(
             cell.source += "\n\n" + fillings[tag]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
+            data.pop(ROWS_MIME, None)  # the table stands beside it as Markdown
             if records := data.pop(MIME, None):  # data for gather, not for a reader
                 data["text/markdown"] = ledger.evidence_table(Record(**one) for one in records)
             alt = output.get("metadata", {}).get("alt")

@@ -14,8 +14,14 @@ from l2scaling.publish.project import Project, RequestError, RunError, read_note
 
 RELATIVE_TOLERANCE = 1e-3
 INTERVAL_TOLERANCE = 0.25
-"""How far a number may move before it needs review: by the first share of itself or of its
-prediction, which is room for another processor's rounding, or by the second of its interval."""
+"""How far a number may move before it needs review: by the first share of itself, of its prediction or
+of its margin, which is room for another processor's rounding, or by the second of its interval."""
+
+ROUNDING = 1e-9
+"""How far, relatively, a prediction or margin may move that is itself computed."""
+
+RESIDUAL = 1e-5
+"""An upper bound as small as this bounds residuals of computations; any value within it is as good."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +133,17 @@ def _differences(project: Project, chapter: str, records: Sequence[Record]) -> l
 def _same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
     if before is None or now is None:
         return False
-    numbers = ("measured", "low", "high")
-    width = INTERVAL_TOLERANCE * (before["high"] - before["low"])
-    size = 0.0 if before["kind"] == "exact" else max(abs(before["measured"]), abs(before["predicted"]))
+    exact = before["kind"] == "exact"
+    scale = max(abs(before["measured"]), abs(before["predicted"]), before["margin"])
+    room = 0.0 if exact else RELATIVE_TOLERANCE * scale
+    found = max(room, INTERVAL_TOLERANCE * (before["high"] - before["low"]))
+    bound = before["predicted"] + before["margin"]
+    if before["kind"] == "at-most" and 0 < bound <= RESIDUAL:
+        found = max(found, bound)
+    rooms = {"measured": found, "low": found, "high": found}
+    if not exact:
+        rooms |= {name: ROUNDING * abs(before[name]) for name in ("predicted", "margin")}
     return before.keys() == now.keys() and all(
-        abs(before[key] - now[key]) <= max(width, RELATIVE_TOLERANCE * size)
-        if key in numbers
-        else before[key] == now[key]
+        abs(before[key] - now[key]) <= rooms[key] if key in rooms else before[key] == now[key]
         for key in before
     )

@@ -76,7 +76,10 @@ def one_document(project: Project, site: Path) -> str:
     for caption, pages in parts:
         entries.append(f'<p class="part">{escape(caption)}</p>' if caption else "")
         for name in pages:
-            soup = BeautifulSoup((site / f"{name}.html").read_text(), "html.parser")
+            page = site / f"{name}.html"
+            if not page.is_file():
+                raise RequestError(f"{str(site)!r} has no page {name!r}; allowed: a site of this _toc.yml")
+            soup = BeautifulSoup(page.read_text(), "html.parser")
             style = style or _styles(soup, name)
             article = soup.select_one("article.bd-article")
             heading = article.h1 if article else None
