@@ -16,6 +16,8 @@ ROLES = {
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     ' role="doc-biblioentry"': "",
 }
+# MyST-NB labels a folded cell with paragraphs, which a summary may not hold.
+LABEL = re.compile(r'<p (class="(?:collapsed|expanded) admonition-title")>(.*?)</p>')
 REPEATED = (["proof"], ["proof-content"])  # ids that sphinx-proof gives to every proof of a page
 PIXELS = 4 / 3  # of a point
 
@@ -35,9 +37,11 @@ def hold_still(app: Sphinx, page: str, template: str, context: dict[str, Any], d
         app.builder.add_js_file("math.js", priority=501)  # after the options of MathJax, before itself
 
 
-def mend_roles(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+def mend_elements(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    body = context.get("body", "")
     for broken, mended in ROLES.items():
-        context["body"] = context.get("body", "").replace(broken, mended)
+        body = body.replace(broken, mended)
+    context["body"] = LABEL.sub(r"<span \1>\2</span>", body)
 
 
 def drop_repeated_ids(app: Sphinx, doctree: nodes.document, page: str) -> None:
@@ -54,14 +58,15 @@ def reserve_space(app: Sphinx, doctree: nodes.document, page: str) -> None:
             size = re.search(r'<svg\b[^>]*\bwidth="([\d.]+)pt"[^>]*|$', path.read_text()[:4000])
             height = re.search(r'\bheight="([\d.]+)pt"', size[0])
             if size[1] and height:
-                image["width"] = f"{float(size[1]) * PIXELS:.0f}"
-                image["height"] = f"{float(height[1]) * PIXELS:.0f}"
+                image["width"], image["height"] = (
+                    f"{float(one) * PIXELS:.0f}" for one in (size[1], height[1])
+                )
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", drop_thebe, priority=900)
     app.connect("html-page-context", hold_still, priority=501)
-    app.connect("html-page-context", mend_roles)
+    app.connect("html-page-context", mend_elements)
     app.connect("doctree-resolved", drop_repeated_ids)
     app.connect("doctree-resolved", reserve_space)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,7 +16,7 @@
     const near = atTop ? all.filter(isNear) : all;
     await MathJax.typesetPromise(near);
     show();
-    if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+    if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView({ behavior: "instant" });
     const far = atTop ? all.filter((formula) => !near.includes(formula)) : [];
     while (far.length) {
       await pause();
