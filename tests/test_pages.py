@@ -372,6 +372,7 @@ def test_a_printed_page_is_its_text_with_nothing_folded(browser, quick_site):
         ".headerlink",
     ):
         assert not any(one.is_visible() for one in page.locator(gone).all()), gone
+    assert page.locator("article h1").is_visible()
     solution = page.locator("details").first
     assert solution.get_attribute("open") is None
     assert solution.locator("p").first.bounding_box()["height"] > 10

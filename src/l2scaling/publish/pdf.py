@@ -143,7 +143,9 @@ def _strip(article: Tag) -> None:
     for paragraph in article.select("p:has(> a.download)"):  # of files that lie beside the pages
         links = {link.get_text() for link in paragraph.select("a.download")}
         if sum(len(text) for text in paragraph.stripped_strings if text not in links) < 40:
-            paragraph.decompose()
+            item = paragraph.parent
+            alone = item is not None and item.name == "li" and len(item.find_all(recursive=False)) == 1
+            (item if item is not None and alone else paragraph).decompose()
     for number, one in enumerate(article.select(".explorer")):
         one.replace_with("This page computes in a browser: open it on the website." if number == 0 else "")
     for one in article.select("details"):
