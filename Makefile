@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf test sweep bench check accept lock environment clean
+.PHONY: help book pdf test pages sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -66,6 +66,9 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
 	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
 	mv _build/sweeps/table.csv results/scaling-rules.csv
+
+pages: environment ## the built pages in depth: axe, keyboard, print, PDF, valid HTML, links; some ten minutes
+	python -m pytest --numprocesses auto tests/pages.py
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py
