@@ -48,7 +48,7 @@ def print_book(project: Project, site: Path) -> Path:
                 if importlib.util.find_spec(needed) is None:
                     raise RequestError(f"a PDF needs {needed}; allowed: the environment of make book")
             draft = site / f"{NAME}.draft"
-            _print(project, site, draft)
+            _print(project, site, browser(), draft)
             draft.rename(site / NAME)
         _link(site)
     return site / NAME
@@ -173,13 +173,13 @@ def _rebase(article: Tag, name: str, names: dict[str, str]) -> None:
             link.unwrap()
 
 
-def _print(project: Project, site: Path, output: Path) -> None:
+def _print(project: Project, site: Path, program: str, output: Path) -> None:
     from playwright.sync_api import Error, sync_playwright
 
     source = _draft(site, one_document(project, site))
     try:
         with sync_playwright() as play:
-            chromium = play.chromium.launch(executable_path=browser(), args=list(OPTIONS))
+            chromium = play.chromium.launch(executable_path=program, args=list(OPTIONS))
             page = chromium.new_page()
             page.set_default_timeout(600_000)  # ms; a loaded machine sets two thousand formulas
             page.goto(source.as_uri())
