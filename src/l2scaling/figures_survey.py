@@ -28,26 +28,37 @@ def _look(family: Family) -> dict[str, object]:
     return {"marker": _MARKERS[hidden - 1], "color": color, "ms": 5, "linewidth": 1, **open_mark}
 
 
+def _kinds(families: Sequence[Family]) -> list[tuple[int, float]]:
+    """Return depth and noise of all families that look different."""
+    return sorted({(hidden, noise) for _, noise, _, hidden in families})
+
+
 def _looks(families: Sequence[Family]) -> list[Line2D]:
-    kinds = sorted({(hidden, noise) for _, noise, _, hidden in families})
     return [
         Line2D(
             [], [],
             label=f"{hidden} hidden, {'noisy' if noise else 'clean'}",
             **_look(("", noise, "", hidden)),  # type: ignore[arg-type]
         )
-        for hidden, noise in kinds
+        for hidden, noise in _kinds(families)
     ]  # fmt: skip
 
 
-def _bar(
-    axes: Axes, x: float, values: np.ndarray, look: Mapping[str, object], *, across: bool = False
+def _bars(
+    axes: Axes, x: np.ndarray, bands: np.ndarray, look: Mapping[str, object], *, across: bool = False
 ) -> None:
-    """Draw an estimate and its interval, upright or across."""
-    middle, low, high = interval(values)
-    ends = np.clip([[middle - low], [high - middle]], 0, None)
-    place = {"x": [middle], "y": [x], "xerr": ends} if across else {"x": [x], "y": [middle], "yerr": ends}
-    axes.errorbar(**place, capsize=2, **look)  # type: ignore[arg-type]
+    """Draw estimates and their intervals, upright or across; ``bands`` has shape ``(n, 3)``.
+
+    All bars are one broken line, which takes a tenth of what matplotlib's error bars take in a file.
+    """
+    middle, low, high = bands.T
+    gaps = np.full(len(x), np.nan)
+    bars = [np.stack([x, x, gaps], axis=1).ravel(), np.stack([low, high, gaps], axis=1).ravel()]
+    places = [x, middle]
+    if across:
+        bars, places = bars[::-1], places[::-1]
+    axes.plot(*bars, color=look["color"], linewidth=1)
+    axes.plot(*places, **look)  # type: ignore[arg-type]
 
 
 def optima(sizes: Mapping[Family, np.ndarray], best: Mapping[Family, np.ndarray]) -> Picture:
@@ -63,9 +74,8 @@ def optima(sizes: Mapping[Family, np.ndarray], best: Mapping[Family, np.ndarray]
         for axes, name in zip(row, names, strict=True):
             for family, values in best.items():
                 if (family[0], family[2]) == (name, optimizer):
-                    bands = np.array([interval(one) for one in values]).T
-                    ends = np.clip([bands[0] - bands[1], bands[2] - bands[0]], 0, None)
-                    axes.errorbar(sizes[family], bands[0], yerr=ends, capsize=2, **_look(family))
+                    bands = np.array([interval(one) for one in values])
+                    _bars(axes, np.asarray(sizes[family]), bands, _look(family))
             axes.set_xscale("log")
         row[0].set_ylabel(f"log10 of the best {words}")
     for axes, name in zip(panels[0], names, strict=True):
@@ -101,10 +111,12 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
     for axes, (metric, found) in zip(row, panels.items(), strict=True):
         for exponent in EXPONENTS:
             axes.axvline(exponent, color="0.25", linestyle=":", linewidth=1)
-        for family, values in found.items():
-            data, noise, optimizer, hidden = family
+        for hidden, noise in _kinds(list(found)):
+            own = [family for family in found if (family[3], family[1]) == (hidden, noise)]
             offset = (hidden - 2) * 0.24 + (0.1 if noise else -0.02)
-            _bar(axes, rows.index((data, optimizer)) + offset, values, _look(family), across=True)
+            places = np.array([rows.index((data, optimizer)) for data, _, optimizer, _ in own]) + offset
+            bands = np.array([interval(found[family]) for family in own])
+            _bars(axes, places, bands, _look(own[0]) | {"linestyle": "none"}, across=True)
         axes.set(xlabel=f"slope of the best λ in P, by {metric}", xlim=(-3.0, 1.4), xticks=EXPONENTS)
     row[0].set_yticks(range(len(rows)), [f"{data}, {optimizer}" for data, optimizer in rows])
     row[0].invert_yaxis()
@@ -137,9 +149,10 @@ def regrets(panels: Mapping[str, Mapping[str, Mapping[Family, np.ndarray]]]) -> 
             for number, (rule, found) in enumerate(rules.items()):
                 look = {"marker": _MARKERS[number], "color": colors[number], "linestyle": "none"}
                 own = {family: one for family, one in found.items() if family[2] == optimizer}
-                for place, name in enumerate(names):
-                    if values := [one for family, one in own.items() if family[0] == name]:
-                        _bar(axes, place + 0.2 * (number - 1), np.mean(values, axis=0), look)
+                shown = [name for name in names if any(family[0] == name for family in own)]
+                means = [np.mean([own[f] for f in own if f[0] == name], axis=0) for name in shown]
+                places = np.array([names.index(name) for name in shown]) + 0.2 * (number - 1)
+                _bars(axes, places, np.array([interval(one) for one in means]), look)
                 axes.plot([], [], **look, label=rule)
                 mean = np.mean([one[0] for one in own.values()])
                 told.append(f"{rule} by {metric} under {optimizer} {mean:.3f}")
@@ -171,18 +184,18 @@ def movers(
         look = {"marker": _MARKERS[number % len(_MARKERS)], "color": color, "linestyle": "none", "ms": 5}
         if pair[1] == "adamw":
             look["mfc"] = "none"
-        for place, one in enumerate(found.values()):
-            if pair in one:
-                _bar(left, place + 0.09 * (number - (len(pairs) - 1) / 2), one[pair], look)
+        places = np.array([place for place, one in enumerate(found.values()) if pair in one])
+        bands = np.array([interval(one[pair]) for one in found.values() if pair in one])
+        _bars(left, places + 0.09 * (number - (len(pairs) - 1) / 2), bands, look)
         left.plot([], [], **look, label=f"{pair[0]}, {pair[1]}")
     left.axhline(0, color="0.25", linewidth=1)
-    left.set_xticks(range(len(found)), list(found), rotation=20, ha="right")
+    left.set_xticks(range(len(found)), list(found), rotation=45, ha="right")
     left.set(ylabel="slope of log best λ\nin the log of a setting")
     figure.legend(loc="outside right upper", fontsize="x-small", ncols=1)
     for place, values in enumerate(spans.values()):
         right.plot([place] * len(values), values, "o", color="0.25", mfc="none", ms=5)
         right.plot([place - 0.3, place + 0.3], [np.mean(values)] * 2, "-", color="0.25", linewidth=2)
-    right.set_xticks(range(len(spans)), list(spans), rotation=20, ha="right")
+    right.set_xticks(range(len(spans)), list(spans), rotation=45, ha="right")
     right.set(ylabel="decades over what was tried", ylim=(0, None))
     told = "; ".join(f"{name} {np.mean(values):.1f}" for name, values in spans.items())
     return Picture(figure, f"Mean decades that the best λ moves over what was tried: {told}.")
