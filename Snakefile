@@ -9,8 +9,9 @@ from l2scaling.publish.project import find_project
 
 PROFILE = config.get("profile", "published")
 SITE = config.get("site", "_build/html")
-SWEEP = json.loads(Path(config["sweep"]).read_text()) if "sweep" in config else {}
-FOLDER = SWEEP.get("folder", "_build/sweeps/none")
+PLAN = json.loads(Path(config["points"]).read_text()) if "points" in config else {}
+POINTS = PLAN.get("points", {})
+FOLDER = PLAN.get("folder", "_build/sweeps/none")
 PROJECT = find_project()
 CHAPTERS = PROJECT.chapters()
 
@@ -37,7 +38,7 @@ INDEX = f"_build/tracked/{PROFILE}-site/{SITE}/index.html"
 # would count as unneeded while an older site is there.
 rule all:
     input:
-        [f"{FOLDER}/tracked/{point}.ipynb" for point in SWEEP["points"]] if SWEEP else [*RUNS, INDEX],
+        [f"{FOLDER}/tracked/{point}.ipynb" for point in POINTS] if PLAN else [*RUNS, INDEX],
 
 
 rule site:
@@ -76,19 +77,23 @@ rule run:
 
 rule point:
     input:
-        notebook=f"notebooks/{SWEEP.get('chapter', 'none')}.ipynb",
+        notebook=lambda wildcards: f"notebooks/{POINTS[wildcards.point]['chapter']}.ipynb",
         package=PACKAGE,
         machinery=MACHINERY,
         locks=LOCKS,
+        table=lambda wildcards: glob(f"results/{POINTS[wildcards.point]['chapter']}.csv"),
     params:
         request=lambda wildcards: " ".join(
-            f"-p {name} {shlex.quote(value)}" for name, value in SWEEP["points"][wildcards.point].items()
+            [POINTS[wildcards.point]["chapter"], "--profile", POINTS[wildcards.point]["profile"]]
+            + [f"-p {name} {shlex.quote(value)}" for name, value in POINTS[wildcards.point]["values"].items()]
         ),
-        values=PROJECT.profile_values(SWEEP["chapter"], SWEEP["profile"]) if SWEEP else {},
+        values=lambda wildcards: PROJECT.profile_values(
+            POINTS[wildcards.point]["chapter"], POINTS[wildcards.point]["profile"]
+        ),
     output:
         FOLDER + "/tracked/{point}.ipynb",
     threads: 1
     shell:
-        "l2scaling run {SWEEP[chapter]} --profile {SWEEP[profile]} {params.request}"
-        " --output {FOLDER:q}/points/{wildcards.point}.ipynb > {FOLDER:q}/points/{wildcards.point}.log 2>&1"
+        "l2scaling run {params.request} --output {FOLDER:q}/points/{wildcards.point}.ipynb"
+        " > {FOLDER:q}/points/{wildcards.point}.log 2>&1"
         " && ln -f {FOLDER:q}/points/{wildcards.point}.ipynb {output:q}"

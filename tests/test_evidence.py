@@ -8,7 +8,8 @@ import pytest
 
 from l2scaling.evidence import MIME, Evidence, Prediction, records_table
 from l2scaling.figures import Series, power_laws
-from l2scaling.publish.gather import Claim, _same
+from l2scaling.publish.gather import Claim
+from l2scaling.publish.gather import same as unmoved
 from l2scaling.publish.ledger import verdict
 
 
@@ -97,21 +98,21 @@ def test_the_rule_of_verdicts():
 )
 def test_a_difference_from_the_published_record_is_seen(change, same):
     before = asdict(prediction().judge(1.0, 0.995, 1.005, 10))
-    assert _same(before, before | change) is same
-    assert not _same(before, None)
-    assert not _same(None, before)
+    assert unmoved(before, before | change) is same
+    assert not unmoved(before, None)
+    assert not unmoved(None, before)
 
 
 def test_what_is_zero_but_for_rounding_is_held_against_its_margin():
     near = Prediction(None, "a slope", "equals", 0.0, 0.03, chapter="sample").judge(2e-32, 1e-32, 3e-32, 9)
     before = asdict(near)
-    assert _same(before, before | {"measured": 5e-18, "low": -1e-17, "high": 2e-17})
-    assert not _same(before, before | {"measured": 1e-3})
+    assert unmoved(before, before | {"measured": 5e-18, "low": -1e-17, "high": 2e-17})
+    assert not unmoved(before, before | {"measured": 1e-3})
     residual = asdict(Prediction(None, "error", "at-most", 1e-6, chapter="sample").judge_point(4.8e-8, 9))
-    assert _same(residual, residual | {"measured": 4.1e-8, "low": 4.1e-8, "high": 4.1e-8})
-    assert not _same(residual, residual | {"measured": 4.1e-8, "holds": False})
+    assert unmoved(residual, residual | {"measured": 4.1e-8, "low": 4.1e-8, "high": 4.1e-8})
+    assert not unmoved(residual, residual | {"measured": 4.1e-8, "holds": False})
     identity = asdict(Prediction(None, "bits", "exact", 0.0, chapter="sample").judge_point(0.0, 9))
-    assert not _same(identity, identity | {"measured": 1e-300})
+    assert not unmoved(identity, identity | {"measured": 1e-300})
 
 
 def test_a_picture_is_an_svg_that_comes_out_the_same_twice():

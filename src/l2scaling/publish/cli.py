@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from l2scaling import __version__, conventions
 from l2scaling.evidence import number
-from l2scaling.publish import citation, gather, pdf, site, sweep
+from l2scaling.publish import citation, controls, gather, pdf, reproduce, robustness, site, sweep
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
 from l2scaling.publish.provenance import is_fresh
@@ -83,7 +83,21 @@ def _parser() -> argparse.ArgumentParser:
     sweeping.add_argument("--seeds", type=int, metavar="K", help="K seeds, counted from the chapter's own")
     _profile(sweeping)
     sweeping.add_argument("--output", type=Path, metavar="FOLDER", help="where to keep points and tables")
-    sweeping.add_argument("--jobs", type=int, metavar="J", help="points at once; one a core if not given")
+    _jobs(sweeping)
+
+    again = add("reproduce", _reproduce, "Run chapters again and compare their numbers with results/.")
+    again.add_argument("chapters", nargs="*", metavar="CHAPTER")
+    _profile(again)
+    again.add_argument("--output", type=Path, metavar="FOLDER", help="where to keep the runs")
+    _jobs(again)
+    again.add_argument("--json", action="store_true", help="print one list of objects")
+
+    breaking = add("controls", _controls, "Break each claim's mechanism; write results/controls.json.")
+    _jobs(breaking)
+    beyond = add(
+        "robustness", _robustness, "Run chapters beyond their values; write results/robustness.json."
+    )
+    _jobs(beyond)
 
     evidence = add("evidence", _evidence, "List the evidence in the executed notebooks.")
     evidence.add_argument("chapter", nargs="?")
@@ -123,6 +137,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _profile(command: argparse.ArgumentParser) -> None:
     command.add_argument("--profile", default="published", help=f"one of {', '.join(PROFILES)}")
+
+
+def _jobs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--jobs", type=int, metavar="J", help="runs at once; one a core if not given")
 
 
 def _chapters(project: Project, options: argparse.Namespace) -> None:
@@ -169,9 +187,27 @@ def _run(project: Project, options: argparse.Namespace) -> None:
 def _sweep(project: Project, options: argparse.Namespace) -> None:
     axes = [sweep.parse_axis(text) for text in options.grid]
     grid = sweep.points(project, options.chapter, axes, options.seeds, options.profile)
-    folder = sweep.sweep(project, options.chapter, grid, options.profile, options.output, options.jobs)
+    folder = sweep.sweep(project, grid, options.output, options.jobs)
     for path in sorted(folder.glob("*.*v*")):  # tables and picture
         print(path)
+
+
+def _reproduce(project: Project, options: argparse.Namespace) -> None:
+    chapters = options.chapters or project.chapters()
+    found = reproduce.reproduce(project, chapters, options.profile, options.output, options.jobs)
+    _show([asdict(one) for one in found], options.json, ["chapter", "quantity", "published", "now", "state"])
+    counts = {state: sum(one.state == state for one in found) for state in reproduce.STATES}
+    print(", ".join(f"{count} {state}" for state, count in counts.items()), file=sys.stderr)
+    if drifted := [f"{one.chapter}: {one.quantity!r}" for one in found if one.state == "drifted"]:
+        raise RunError(f"{len(drifted)} of {len(found)} records drifted: {'; '.join(drifted[:10])}")
+
+
+def _controls(project: Project, options: argparse.Namespace) -> None:
+    print(controls.run_controls(project, options.jobs))
+
+
+def _robustness(project: Project, options: argparse.Namespace) -> None:
+    print(robustness.run_robustness(project, options.jobs))
 
 
 def _evidence(project: Project, options: argparse.Namespace) -> None:

@@ -126,11 +126,12 @@ def _differences(project: Project, chapter: str, records: Sequence[Record]) -> l
         return [f"{chapter} has no reviewed evidence in results/; {advice}"]
     before = {entry["quantity"]: entry for entry in json.loads(path.read_text())}
     now = {record.quantity: asdict(record) for record in records}
-    changed = [name for name in before.keys() | now.keys() if not _same(before.get(name), now.get(name))]
+    changed = [name for name in before.keys() | now.keys() if not same(before.get(name), now.get(name))]
     return [f"{chapter}: {name!r} differs from results/; {advice}" for name in sorted(changed)]
 
 
-def _same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
+def same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
+    """Say whether two rows of evidence agree but for what rounding on another processor may move."""
     if before is None or now is None:
         return False
     exact = before["kind"] == "exact"

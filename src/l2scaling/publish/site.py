@@ -14,7 +14,16 @@ from typing import Any
 import nbformat
 import yaml
 
-from l2scaling.publish import citation, dress, explorer, gather, ledger, reference
+from l2scaling.publish import (
+    citation,
+    controls,
+    dress,
+    explorer,
+    gather,
+    ledger,
+    reference,
+    robustness,
+)
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import Project, RunError, title
@@ -79,6 +88,8 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "runs": ledger.runs_page(
             list(runs.values()), titles, {name: references[name].run for name in chapters}
         ),
+        "controls": controls.controls_page(controls.published(project)),
+        "robustness": robustness.robustness_page(robustness.published(project), titles),
         "reference": reference.reference_page(),
         "cite-book": citation.boxes(references["book"], "book"),
         "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),

@@ -1,16 +1,11 @@
 """Sweeps: one strict run a point of a grid, under Snakemake, gathered into tidy tables."""
 
 import csv
-import importlib.util
 import itertools
 import json
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,20 +16,10 @@ from l2scaling import figures_sweeps
 from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
+from l2scaling.publish.points import Point, check_jobs, executed, is_done, require_all, run_points, writable
+from l2scaling.publish.project import Project, RequestError
 
 MOST_POINTS = 10_000
-
-
-@dataclass(frozen=True)
-class Point:
-    """One run of a sweep: what the request sets, as text, and a name that depends on nothing else."""
-
-    values: dict[str, str]
-
-    @property
-    def name(self) -> str:
-        return sha256(json.dumps(sorted(self.values.items())).encode()).hexdigest()[:12]
 
 
 def points(
@@ -69,7 +54,7 @@ def points(
     if size > MOST_POINTS:
         raise RequestError(f"the grid has {size} points; allowed: at most {MOST_POINTS}")
     product = itertools.product(*(dict.fromkeys(values) for values in axes.values()))
-    return [Point(dict(zip(axes, values, strict=True))) for values in product]
+    return [Point(chapter, profile, dict(zip(axes, values, strict=True))) for values in product]
 
 
 def parse_axis(text: str) -> tuple[str, list[str]]:
@@ -93,98 +78,31 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
     return name, parts
 
 
-def sweep(
-    project: Project, chapter: str, grid: Sequence[Point], profile: str, output: Path | None, jobs: int | None
-) -> Path:
+def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: int | None) -> Path:
     """Run every point that has no result yet, gather the results, and return their folder.
 
     A point that fails costs no other; at the end ``RunError`` names those that failed. Called
     again with the same folder, it runs what is missing or out of date.
     """
-    if jobs is not None and jobs < 1:
-        raise RequestError(f"--jobs {jobs}: allowed 1 or more")
-    if importlib.util.find_spec("snakemake") is None:
-        raise RequestError("a sweep needs Snakemake; allowed: an installation with pip install -e '.[book]'")
-    folder = _folder(project, chapter, grid, profile, output)
-    plan = folder / "plan.json"
-    commands = {point.name: point.values for point in grid}
-    wanted = {"chapter": chapter, "profile": profile, "points": commands, "folder": str(folder)}
-    plan.write_text(json.dumps(wanted, indent=1) + "\n")
-    command = [
-        sys.executable, "-m", "snakemake", "--cores", str(jobs or os.cpu_count()), "--nolock",
-        "--rerun-incomplete", "--keep-going", "--quiet", "all", "--config", f"sweep={plan}",
-    ]  # fmt: skip
-    with (folder / "snakemake.log").open("w") as log:
-        running = subprocess.Popen(
-            command, cwd=project.root, stdout=log, stderr=log, env=_environment(project)
-        )
-        try:
-            _show_progress(running, folder, grid)
-        except BaseException:
-            running.terminate()
-            running.wait()
-            raise
-    done = [point for point in grid if (folder / "tracked" / f"{point.name}.ipynb").is_file()]
-    if done:
-        _gather(folder, chapter, done)
-    failed = [point for point in grid if point not in done]
-    if failed:
-        causes = "; ".join(f"{_words(point)}: {_cause(folder, point)}" for point in failed[:20])
-        raise RunError(f"{len(failed)} of {len(grid)} points failed, the others are in {folder}: {causes}")
-    return folder
-
-
-def _folder(project: Project, chapter: str, grid: Sequence[Point], profile: str, output: Path | None) -> Path:
+    check_jobs(jobs)
     if output is None:
-        names = json.dumps([chapter, profile, sorted(point.name for point in grid)])
-        output = project.build / "sweeps" / f"{chapter}-{sha256(names.encode()).hexdigest()[:8]}"
-    folder = output.resolve()
-    try:
-        (folder / "points").mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise RequestError(
-            f"output {str(output)!r} cannot be written ({error.strerror}); allowed: a folder you may write to"
-        ) from error
+        names = json.dumps(sorted(point.name for point in grid))
+        output = project.build / "sweeps" / f"{grid[0].chapter}-{sha256(names.encode()).hexdigest()[:8]}"
+    folder = writable(output)
+    run_points(project, grid, folder, jobs, "sweep")
+    done = [point for point in grid if is_done(folder, point)]
+    if done:
+        _gather(folder, done)
+    require_all(folder, grid)
     return folder
 
 
-def _environment(project: Project) -> dict[str, str]:
-    here = str(Path(sys.executable).parent)
-    return os.environ | {
-        "L2SCALING_PROJECT": str(project.root), "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"
-    }  # fmt: skip
-
-
-def _show_progress(running: subprocess.Popen, folder: Path, grid: Sequence[Point]) -> None:
-    """Report on standard error: in place on a terminal, a line for each change elsewhere."""
-    end = "\r" if sys.stderr.isatty() else "\n"
-    before = None
-    while True:
-        status = running.poll()
-        done = sum((folder / "tracked" / f"{point.name}.ipynb").is_file() for point in grid)
-        failed = sum((folder / "points" / f"{point.name}.failed.ipynb").is_file() for point in grid)
-        now = (done, failed)
-        if now != before:
-            words = f"sweep: {done} of {len(grid)} points done" + (f", {failed} failed" if failed else "")
-            print(words, end=end, file=sys.stderr, flush=True)
-            before = now
-        if status is not None:
-            break
-        time.sleep(0.5)
-    if end == "\r":
-        print(file=sys.stderr)
-
-
-def _gather(folder: Path, chapter: str, done: Sequence[Point]) -> None:
+def _gather(folder: Path, done: Sequence[Point]) -> None:
     """Write evidence.csv, and rows.csv and a picture where there is something to put there."""
-    runs = [
-        (point, read_notebook(folder / "points" / f"{point.name}.ipynb", _words(point))) for point in done
-    ]
+    runs = [(point, executed(folder, point)) for point in done]
     records = [(point, record) for point, run in runs for record in records_of(run)]
     if records:
-        _write_table(
+        write_table(
             folder / "evidence.csv",
             [{"point": point.name, **point.values, **asdict(one)} for point, one in records],
         )
@@ -195,7 +113,7 @@ def _gather(folder: Path, chapter: str, done: Sequence[Point]) -> None:
         for row in rows_of(run)
     ]
     if rows:
-        _write_table(folder / "rows.csv", rows)
+        write_table(folder / "rows.csv", rows)
 
 
 def rows_of(run: nbformat.NotebookNode) -> list[dict[str, Any]]:
@@ -219,10 +137,11 @@ def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> 
     quantities = list(dict.fromkeys(record.quantity for _, record in pairs))
     holds = {(point.name, record.quantity): record.holds for point, record in pairs}
     table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]
-    return figures_sweeps.outcomes([_words(point) for point in done], quantities, table).svg()
+    return figures_sweeps.outcomes([point.words for point in done], quantities, table).svg()
 
 
-def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write rows as CSV in one step, with every column that any of them has."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
@@ -230,14 +149,3 @@ def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer.writerows(rows)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
-
-
-def _words(point: Point) -> str:
-    return ", ".join(f"{name}={value}" for name, value in point.values.items())
-
-
-def _cause(folder: Path, point: Point) -> str:
-    log = folder / "points" / f"{point.name}.log"
-    lines = log.read_text().strip().splitlines() if log.is_file() else []
-    said = [line for line in lines if line.startswith("l2scaling:")]
-    return said[-1].removeprefix("l2scaling: ") if said else "it was not run to its end"

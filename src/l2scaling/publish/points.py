@@ -1,0 +1,140 @@
+"""Many runs at once: one strict run a point under Snakemake, resumable, with a line of progress."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import nbformat
+
+from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run: a chapter, a profile, and what the request sets, as text.
+
+    ``name`` depends on nothing else, so a point is found again by a later call.
+    """
+
+    chapter: str
+    profile: str
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        said = [self.chapter, self.profile, sorted(self.values.items())]
+        return sha256(json.dumps(said).encode()).hexdigest()[:12]
+
+    @property
+    def words(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self.values.items()) or "as it is"
+
+
+def run_points(project: Project, points: Sequence[Point], folder: Path, jobs: int | None, what: str) -> None:
+    """Run every point that has no result yet in a folder that ``writable`` has made.
+
+    A point that fails costs no other; ``missing`` names it afterwards. ``what`` begins the lines of
+    progress.
+    """
+    plan = folder / "plan.json"
+    wanted = {
+        point.name: {"chapter": point.chapter, "profile": point.profile, "values": point.values}
+        for point in points
+    }
+    plan.write_text(json.dumps({"points": wanted, "folder": str(folder)}, indent=1) + "\n")
+    command = [
+        sys.executable, "-m", "snakemake", "--cores", str(jobs or os.cpu_count()), "--nolock",
+        "--rerun-incomplete", "--keep-going", "--quiet", "all", "--config", f"points={plan}",
+    ]  # fmt: skip
+    with (folder / "snakemake.log").open("w") as log:
+        running = subprocess.Popen(
+            command, cwd=project.root, stdout=log, stderr=log, env=_environment(project)
+        )
+        try:
+            _show_progress(running, folder, points, what)
+        except BaseException:
+            running.terminate()
+            running.wait()
+            raise
+
+
+def check_jobs(jobs: int | None) -> None:
+    """Raise ``RequestError`` unless points can be run, that many at once."""
+    if jobs is not None and jobs < 1:
+        raise RequestError(f"--jobs {jobs}: allowed 1 or more")
+    if importlib.util.find_spec("snakemake") is None:
+        raise RequestError("this needs Snakemake; allowed: an installation with pip install -e '.[book]'")
+
+
+def writable(folder: Path) -> Path:
+    """Make a folder for points and return its full path, or raise ``RequestError``."""
+    path = folder.resolve()
+    try:
+        (path / "points").mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise RequestError(
+            f"output {str(folder)!r} cannot be written ({error.strerror}); allowed: a folder you may write to"
+        ) from error
+    return path
+
+
+def is_done(folder: Path, point: Point) -> bool:
+    """Say whether a point has a result made from the sources as they were at the last call."""
+    return (folder / "tracked" / f"{point.name}.ipynb").is_file()
+
+
+def executed(folder: Path, point: Point) -> nbformat.NotebookNode:
+    """Return the executed notebook of a point that is done."""
+    return read_notebook(folder / "points" / f"{point.name}.ipynb", f"the run of {point.words}")
+
+
+def require_all(folder: Path, points: Sequence[Point]) -> None:
+    """Raise ``RunError`` naming the points that have no result, and why."""
+    failed = [point for point in points if not is_done(folder, point)]
+    if failed:
+        causes = "; ".join(f"{one.chapter}, {one.words}: {_cause(folder, one)}" for one in failed[:20])
+        raise RunError(f"{len(failed)} of {len(points)} points failed, the others are in {folder}: {causes}")
+
+
+def _environment(project: Project) -> dict[str, str]:
+    here = str(Path(sys.executable).parent)
+    return os.environ | {
+        "L2SCALING_PROJECT": str(project.root), "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"
+    }  # fmt: skip
+
+
+def _show_progress(running: subprocess.Popen, folder: Path, points: Sequence[Point], what: str) -> None:
+    """Report on standard error: in place on a terminal, a line for each change elsewhere."""
+    end = "\r" if sys.stderr.isatty() else "\n"
+    before = None
+    while True:
+        status = running.poll()
+        done = sum(is_done(folder, point) for point in points)
+        failed = sum((folder / "points" / f"{point.name}.failed.ipynb").is_file() for point in points)
+        now = (done, failed)
+        if now != before:
+            words = f"{what}: {done} of {len(points)} points done" + (f", {failed} failed" if failed else "")
+            print(words, end=end, file=sys.stderr, flush=True)
+            before = now
+        if status is not None:
+            break
+        time.sleep(0.5)
+    if end == "\r":
+        print(file=sys.stderr)
+
+
+def _cause(folder: Path, point: Point) -> str:
+    log = folder / "points" / f"{point.name}.log"
+    lines = log.read_text().strip().splitlines() if log.is_file() else []
+    said = [line for line in lines if line.startswith("l2scaling:")]
+    return said[-1].removeprefix("l2scaling: ") if said else "it was not run to its end"
