@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf test pages sweep bench check accept lock environment clean
+.PHONY: help book pdf test sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -42,7 +42,7 @@ pdf: book ## print the book into one file, _build/html/book.pdf, and link it fro
 	l2scaling pdf --site $(SITE)
 
 test: environment ## unit tests, every chapter in the quick profile, the built pages
-	python -m pytest --numprocesses auto
+	python -m pytest --numprocesses auto --dist loadgroup
 
 # Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
 # share their columns, so that one table can hold them all.
@@ -66,9 +66,6 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
 	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
 	mv _build/sweeps/table.csv results/scaling-rules.csv
-
-pages: environment ## the built pages in depth: axe, keyboard, print, PDF, valid HTML, links; some ten minutes
-	python -m pytest --numprocesses auto tests/pages.py
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py

@@ -4,72 +4,21 @@ import ast
 import json
 import re
 import statistics
+from dataclasses import astuple
 
 import nbformat
 import pytest
 from conftest import ROOT, complaint, l2scaling
 
+from l2scaling.publish import controls, robustness
 from l2scaling.publish.gather import claims, gather, records_of
-from l2scaling.publish.ledger import verdict
 from l2scaling.publish.parameters import declared
-from l2scaling.publish.project import Project
+from l2scaling.publish.project import Project, RunError
 
 PROJECT = Project(ROOT)
 CHAPTERS = PROJECT.chapters()
 
-# A claim's control: parameters that sabotage the mechanism itself. Under them the verdict must change.
-CONTROLS = {
-    ("penalty-and-pull", "A3"): {"penalty": "mean-of-squares"},
-    ("penalty-and-pull", "C1"): {"penalty": "mean-of-squares"},
-    ("penalty-and-pull", "E1"): {"penalty": "mean-of-squares"},
-    ("penalty-and-pull", "I1"): {"penalty": "l2-norm"},
-    ("penalty-and-pull", "I2"): {"penalty": "l2-norm"},
-    ("initialization", "A3"): {"initializer": "fixed"},
-    ("initialization", "A4"): {"samples": "1"},
-    ("initialization", "D1"): {"lam": "0.001"},
-    ("initialization", "H2"): {"initializer": "fixed"},
-    ("backprop", "A5"): {"sabotage": "divide-by-count"},
-    ("backprop", "G1"): {"sabotage": "divide-by-count"},
-    ("backprop", "G2"): {"sabotage": "penalise-outputs"},
-    ("backprop", "G3"): {"sabotage": "fixed-scale"},
-    ("counting-and-cloning", "H1"): {"use_bias": "false"},
-    ("counting-and-cloning", "H2"): {"initializer": "random_normal"},
-    ("counting-and-cloning", "H3"): {"penalty": "times-P"},
-    ("counting-and-cloning", "H4"): {"penalty": "times-P"},
-    ("stationary-point", "A5"): {"sabotage": "divide-by-count"},
-    ("stationary-point", "D2"): {"penalty_coefficient": "1.0", "learning_rate": "0.001"},
-    ("stationary-point", "J4"): {"sabotage": "divide-by-count"},
-    ("collapse", "D2"): {"sabotage": "divide-by-count"},
-    ("collapse", "E1"): {"sabotage": "divide-by-count"},
-    ("stability", "K1"): {"sabotage": "mean-penalty"},
-    ("stability", "K2"): {"sabotage": "mean-penalty"},
-    ("stability", "I3"): {"sabotage": "literal-update"},
-    ("stability", "I4"): {"share": "0.5"},
-    ("adaptive-optimizers", "G1"): {"sabotage": "plain-sgd"},
-    ("side-effects", "E1"): {"sabotage": "decay-outside"},
-    ("side-effects", "G1"): {"sabotage": "read-data-loss"},
-    ("conventions", "A1"): {"sabotage": "divide-by-samples"},
-    ("conventions", "B1"): {"sabotage": "divide-by-weights"},
-    ("conventions", "C3"): {"sabotage": "convert-first"},
-    ("conventions", "D3"): {"sabotage": "divide-by-samples"},
-    ("ridge", "A2"): {"descent_noise": "0"},
-    ("ridge", "A5"): {"penalty": "times-P"},
-    ("ridge", "B2"): {"penalty": "times-P"},
-    ("scaling-rules", "A5"): {"penalty": "times-P"},
-    ("scaling-rules", "A7"): {"penalty": "times-P"},
-    ("scaling-rules", "F1"): {"penalty": "units-of-best"},
-    ("scaling-rules", "H4"): {"penalty": "times-P"},
-    ("scaling-rules", "J2"): {"penalty": "times-P"},
-    ("scaling-rules", "J3"): {"data_loss": "sum"},
-    ("tuning", "A2"): {"sabotage": "blind-judges"},
-    ("tuning", "A6"): {"sabotage": "blind-judges"},
-    ("tuning", "A8"): {"sabotage": "divide-by-count"},
-    ("tuning", "C2"): {"sabotage": "divide-by-count"},
-    ("tuning", "C4"): {"sabotage": "blind-judges"},
-    ("tuning", "C5"): {"sabotage": "fit-scale"},
-    ("tuning", "C6"): {"sabotage": "no-mask"},
-    ("tuning", "J1"): {"sabotage": "blind-judges"},
-}
+CONTROLS = controls.controls(PROJECT)
 
 
 def cells(chapter: str, kind: str) -> list[nbformat.NotebookNode]:
@@ -94,7 +43,7 @@ def test_no_number_is_typed_in_prose(chapter):
         assert not re.search(r"\d", prose(caption)), caption
 
 
-@pytest.mark.parametrize("page", ["index", "verdicts", "runs", "cheat-sheet"])
+@pytest.mark.parametrize("page", ["index", "verdicts", "controls", "robustness", "runs", "cheat-sheet"])
 def test_no_number_is_typed_on_pages_that_state_results(page):
     text = (ROOT / "book" / f"{page}.md").read_text()
     assert not re.search(r"\d", prose(text)), prose(text)
@@ -174,18 +123,42 @@ def test_the_quick_run_misses_no_prediction_that_the_reviewed_evidence_meets(cha
     assert {record.quantity for record in records if not record.holds} <= missed
 
 
-@pytest.mark.parametrize(("chapter", "claim_id"), CONTROLS)
-def test_sabotage_of_the_mechanism_changes_the_verdict(chapter, claim_id, quick_site, tmp_path):
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda one: f"{one.chapter}-{'-'.join(one.claims)}")
+def test_sabotage_of_the_mechanism_changes_the_verdicts_as_published(control, quick_site, tmp_path):
     output = tmp_path / "sabotaged.ipynb"
-    words = [word for name, value in CONTROLS[chapter, claim_id].items() for word in ("-p", name, value)]
-    done = l2scaling("run", chapter, "--profile", "quick", *words, "--output", output)
+    words = [word for name, value in control.parameters.items() for word in ("-p", name, value)]
+    done = l2scaling("run", control.chapter, "--profile", "quick", *words, "--output", output)
     assert done.returncode == 0, done.stderr
-    honest = [one for one in gather(PROJECT, "quick", [chapter]) if one.claim == claim_id]
-    records = [one for one in records_of(nbformat.read(output, as_version=4)) if one.claim == claim_id]
-    met = {one.quantity for one in honest if one.holds}
-    assert met & {one.quantity for one in records if not one.holds}
-    (claim,) = [one for one in claims(PROJECT) if one.id == claim_id]
-    assert verdict(claim, records, CHAPTERS) != verdict(claim, honest, CHAPTERS)
+    honest = gather(PROJECT, "quick", [control.chapter])
+    found = controls.outcomes(
+        PROJECT, control, honest, records_of(nbformat.read(output, as_version=4))
+    )  # raises for a claim that survives
+    assert [one.claim for one in found] == sorted(control.claims)
+    shown = {(one.claim, one.chapter, one.sabotage): one for one in controls.published(PROJECT)}
+    for one in found:
+        table = shown[one.claim, one.chapter, one.sabotage]
+        assert ruling(table.verdict) == ruling(one.verdict)
+        assert ruling(table.under_sabotage) == ruling(one.under_sabotage)
+
+
+def ruling(verdict: str) -> str:
+    """Leave out how many predictions missed: another processor may round one the other way."""
+    return verdict.partition(";")[0]
+
+
+def test_a_claim_that_survives_its_sabotage_is_an_error(quick_site):
+    honest = gather(PROJECT, "quick", [CONTROLS[0].chapter])
+    with pytest.raises(RunError, match="survives"):
+        controls.outcomes(PROJECT, CONTROLS[0], honest, honest)
+
+
+def test_the_robustness_page_is_about_the_trials_and_predictions_that_are_written_down():
+    trials = [astuple(one) for one in robustness.trials(PROJECT)]
+    assert trials == [
+        (one.chapter, one.parameter, one.value, one.expected) for one in robustness.published(PROJECT)
+    ]
+    for chapter in CHAPTERS:
+        assert len({one[1] for one in trials if one[0] == chapter}) >= 3
 
 
 @pytest.mark.parametrize(
@@ -219,7 +192,8 @@ def test_every_claim_with_evidence_has_a_control():
     owed = {
         (chapter, claim.id) for claim in claims(PROJECT) for chapter in claim.chapters if chapter in CHAPTERS
     }
-    assert owed == set(CONTROLS)
+    assert owed == {(one.chapter, claim) for one in CONTROLS for claim in one.claims}
+    assert {one.claim for one in controls.published(PROJECT)} == {claim.id for claim in claims(PROJECT)}
 
 
 def test_the_claims_are_the_known_thirty_eight():
@@ -230,7 +204,7 @@ def test_the_claims_are_the_known_thirty_eight():
 
 
 def test_every_claim_is_ruled_and_answered_where_our_prediction_does_not_decide():
-    reviewed = [json.loads(path.read_text()) for path in PROJECT.results.glob("*.json")]
+    reviewed = [json.loads((PROJECT.results / f"{chapter}.json").read_text()) for chapter in CHAPTERS]
     records = [entry for chapter in reviewed for entry in chapter]
     missed = {entry["claim"] for entry in records if not entry["holds"]}
     for claim in claims(PROJECT):

@@ -95,9 +95,9 @@ def run_controls(project: Project, jobs: int | None) -> Path:
     check_jobs(jobs)
     every = controls(project)
     honest = {one.chapter: Point(one.chapter, PROFILE) for one in every}
-    broken = {one: Point(one.chapter, PROFILE, one.parameters) for one in every}
+    broken = [Point(one.chapter, PROFILE, one.parameters) for one in every]
     folder = writable(project.build / "controls")
-    points = [*honest.values(), *broken.values()]
+    points = [*honest.values(), *broken]
     run_points(project, points, folder, jobs, "controls")
     require_all(folder, points)
 
@@ -106,7 +106,7 @@ def run_controls(project: Project, jobs: int | None) -> Path:
 
     found = [
         outcome
-        for one, point in broken.items()
+        for one, point in zip(every, broken, strict=True)
         for outcome in outcomes(project, one, records(honest[one.chapter]), records(point))
     ]
     path = _published(project)

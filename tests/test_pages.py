@@ -281,7 +281,7 @@ def test_what_depends_on_the_address_is_there_when_there_is_one_and_only_then(sa
     picture = re.search(rf'"og:image" content="{here}(\S+)"', index)[1]
     assert (place / picture).is_file()
     assert '<base href="/shelf/book/">' in (place / "404.html").read_text()
-    listed = {one.text for one in ElementTree.parse(place / "sitemap.xml").iter("{*}loc")}
+    listed = {one.text for one in ElementTree.parse(place / "sitemap.xml").iterfind(".//{*}loc")}
     assert listed == {f"{here}book/index.html", f"{here}notebooks/sample.html"}
 
     monkeypatch.setenv("L2SCALING_ADDRESS", "https://other.example")
@@ -380,6 +380,9 @@ def test_a_printed_page_is_its_text_with_nothing_folded(browser, quick_site):
     context.close()
 
 
+PRINTED = pytest.mark.xdist_group("printed")  # one process prints the book, and looks at it
+
+
 @pytest.fixture(scope="session")
 def printed(browser, quick_site) -> PdfReader:
     relative = quick_site.relative_to(ROOT)
@@ -400,6 +403,7 @@ def titles(quick_site: Path) -> list[str]:
     return [" ".join(pdf.BeautifulSoup(head, "html.parser").get_text().split()) for head in heads]
 
 
+@PRINTED
 def test_the_pdf_is_tagged_light_and_in_the_books_order(printed, quick_site):
     root = printed.trailer["/Root"]
     assert root["/MarkInfo"]["/Marked"]
@@ -411,6 +415,7 @@ def test_the_pdf_is_tagged_light_and_in_the_books_order(printed, quick_site):
     assert chapters == ["Contents", *titles(quick_site)]
 
 
+@PRINTED
 def test_the_pdf_numbers_its_pages_as_its_contents_say(printed, quick_site):
     texts = words(printed)
     for number, text in enumerate(texts[1:], 2):
@@ -423,6 +428,7 @@ def test_the_pdf_numbers_its_pages_as_its_contents_say(printed, quick_site):
         assert re.search(rf"{re.escape(title)}\s*{page}\b", contents), (title, page)
 
 
+@PRINTED
 def test_the_pdf_has_formulas_figures_and_links_of_the_pages(printed, quick_site):
     text = "\n".join(words(printed))
     assert not re.search(r"\\(frac|sum|lambda|nabla|mathbb|tfrac|begin)\b", text)
@@ -448,6 +454,7 @@ def test_the_pdf_has_formulas_figures_and_links_of_the_pages(printed, quick_site
     assert all("file:" not in str(link.get_object()["/A"].get("/URI")) for link in outside)
 
 
+@PRINTED
 def test_every_page_leads_to_the_pdf(printed, quick_site):
     for name in PAGES:
         there = re.search(r'href="([^"]*book\.pdf)"', (quick_site / name).read_text())[1]

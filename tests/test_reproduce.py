@@ -1,0 +1,157 @@
+"""The same numbers again: chapters run twice agree to the last bit, and what drifts is named."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+from conftest import BIN, ROOT, complaint, environment, l2scaling, sample_notebook
+
+from l2scaling.publish.points import Point
+from l2scaling.publish.project import Project
+from l2scaling.publish.reproduce import state
+from l2scaling.publish.site import build_site
+
+PROJECT = Project(ROOT)
+
+EVIDENCE = """
+from l2scaling.evidence import Evidence, Prediction
+law = Prediction(None, "a number", "equals", 3.0, 1.0, chapter="sample")
+Evidence([law.judge(seed + pause / 10, seed - 0.1, seed + 0.1, 5)])
+"""
+
+
+@pytest.fixture
+def judged(sample: Path) -> Path:
+    """The sample project with one record of evidence, run and accepted."""
+    notebook = sample_notebook()
+    notebook.cells.append(nbformat.v4.new_code_cell(EVIDENCE.strip(), id="evidence"))
+    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
+    for words in (["run", "sample"], ["accept"]):
+        (sample / "results").mkdir(exist_ok=True)
+        assert l2scaling(*words, project=sample).returncode == 0
+    return sample
+
+
+def altered(project: Path, **change: object) -> None:
+    path = project / "results" / "sample.json"
+    (row,) = json.loads(path.read_text())
+    path.write_text(json.dumps([row | change]))
+
+
+def test_a_chapter_run_again_gives_the_published_numbers(judged):
+    done = l2scaling("reproduce", "--json", project=judged)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [
+        {"chapter": "sample", "quantity": "a number", "published": 3.0, "now": 3.0, "state": "same"}
+    ]
+    assert "1 same, 0 within tolerance, 0 drifted" in done.stderr
+
+
+def test_every_call_runs_the_chapter_anew(judged):
+    run = judged / "_build" / "reproduce" / "published" / "points"
+    starts = []
+    for _ in range(2):
+        assert l2scaling("reproduce", project=judged).returncode == 0
+        (path,) = run.glob("*.ipynb")
+        starts.append(nbformat.read(path, as_version=4).metadata["papermill"]["start_time"])
+    assert starts[0] != starts[1]
+
+
+def test_what_moved_little_is_within_tolerance_and_what_moved_far_has_drifted(judged):
+    altered(judged, measured=3.05, low=2.95, high=3.15)
+    done = l2scaling("reproduce", project=judged)
+    assert (done.returncode, "within tolerance" in done.stdout) == (0, True)
+    altered(judged, measured=3.5, low=3.4, high=3.6)
+    before = (judged / "results" / "sample.json").read_bytes()
+    assert "'a number'" in complaint(l2scaling("reproduce", project=judged), 1)
+    assert (judged / "results" / "sample.json").read_bytes() == before
+
+
+def test_states_of_a_record():
+    row = {"quantity": "q", "kind": "equals", "predicted": 1.0, "margin": 0.1, "claim": "A1"}
+    row |= {"measured": 1.0, "low": 0.9, "high": 1.1, "n": 5, "holds": True}
+    assert state(row, row) == "same"
+    assert state(row, row | {"measured": 1.15, "low": 1.05, "high": 1.25}) == "within tolerance"
+    assert state(row, row | {"measured": 1.5, "low": 1.4, "high": 1.6}) == "drifted"
+    assert state(row, row | {"holds": False}) == "drifted"
+    assert state(row, row | {"predicted": 1.1}) == "drifted"
+    assert state(row, None) == state(None, row) == "drifted"
+    exact = row | {"kind": "exact"}
+    assert state(exact, exact | {"measured": 1.0 + 1e-12}) == "drifted"
+
+
+def test_a_chapter_that_cannot_be_reproduced_is_named(judged):
+    notebook = judged / "notebooks" / "sample.ipynb"
+    notebook.write_text(notebook.read_text().replace("random.seed(seed)", "random.seed(seed / 0)"))
+    line = complaint(l2scaling("reproduce", project=judged), 1)
+    assert "ZeroDivisionError" in line
+
+
+def test_senseless_reproductions_are_refused(judged):
+    assert "'nothing'" in complaint(l2scaling("reproduce", "nothing", project=judged), 2)
+    assert "'fast'" in complaint(l2scaling("reproduce", "--profile", "fast", project=judged), 2)
+    assert "no run" in complaint(l2scaling("reproduce", "--profile", "full", project=judged), 2)
+    assert not (judged / "_build" / "reproduce").exists()
+
+
+# ---------------------------------------------------------------- the real chapters
+
+
+AGAIN = pytest.mark.xdist_group("again")  # one process runs the chapters again, for both tests
+
+
+@pytest.fixture(scope="session")
+def again(quick_site, tmp_path_factory) -> tuple[Path, list[dict]]:
+    """Every chapter a second time in the quick profile, and how its records compare."""
+    folder = tmp_path_factory.mktemp("again")
+    done = l2scaling("reproduce", "--profile", "quick", "--output", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    return folder, json.loads(done.stdout)
+
+
+@AGAIN
+def test_two_runs_of_every_chapter_agree_to_the_last_bit(again):
+    _, records = again
+    assert {one["chapter"] for one in records} == set(PROJECT.chapters())
+    assert [one for one in records if one["state"] != "same"] == []
+
+
+@AGAIN
+def test_two_books_from_two_runs_differ_in_nothing_but_times(again, quick_site, tmp_path):
+    folder, _ = again
+    copy = tmp_path / "copy"
+    for name in ("book", "notebooks", "src", "results"):
+        shutil.copytree(ROOT / name, copy / name)
+    for path in (ROOT / "_toc.yml", ROOT / "_config.yml", ROOT / "CITATION.cff", *ROOT.glob("requirements*")):
+        shutil.copy(path, copy)
+    second = Project(copy)
+    for chapter in second.chapters():
+        run = second.run_path(chapter, "quick")
+        run.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "points" / f"{Point(chapter, 'quick').name}.ipynb", run)
+    other = build_site(second, "quick", tmp_path / "html").parent
+    pages = sorted(path.relative_to(quick_site) for path in quick_site.rglob("*.html"))
+    assert pages == sorted(path.relative_to(other) for path in other.rglob("*.html"))
+    for page in pages:
+        assert timeless(quick_site / page) == timeless(other / page), page
+
+
+def timeless(page: Path) -> str:
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "<time>", page.read_text())
+    text = re.sub(r"took \d+ s", "took <time>", text)
+    return re.sub(r"\d+(\.\d+)?( minutes in all|</p></td>\n<td><p>\d</p></td>)", "<time>", text)
+
+
+def test_two_threads_give_the_same_evidence(quick_site, tmp_path):
+    command = [BIN / "l2scaling", "reproduce", "stability", "stationary-point", "--profile", "quick"]
+    done = subprocess.run(
+        [*map(str, command), "--output", str(tmp_path), "--jobs", "1"], cwd=ROOT, text=True,
+        capture_output=True, env=environment() | {"OMP_NUM_THREADS": "2"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run, *_) = (tmp_path / "points").glob("*.ipynb")
+    assert nbformat.read(run, as_version=4).metadata["l2scaling"]["threads"] == "2"
