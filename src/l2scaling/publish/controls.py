@@ -1,6 +1,7 @@
 """Controls: each claim's mechanism broken on purpose, and what then becomes of its verdict."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,9 +30,11 @@ class Control:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a sabotage did to one claim: the verdict on this chapter's records, and the one that fell most.
+    """What a sabotage did to one claim: how many of its records in a chapter were met before and under it.
 
-    ``honest`` and ``sabotaged`` are what was measured of ``quantity``, for which ``predicted`` stands.
+    ``verdict`` is the one before, from this chapter alone. Of the records that fell, ``quantity`` moved
+    farthest: ``predicted`` stands for it, ``before`` and ``under`` were measured; None says that under
+    sabotage there was nothing to measure.
     """
 
     claim: str
@@ -39,12 +42,13 @@ class Outcome:
     sabotage: str
     parameters: dict[str, str]
     verdict: str
-    under_sabotage: str
-    fell: int
+    records: int
+    met: int
+    met_under: int
     quantity: str
     predicted: float
-    honest: float
-    sabotaged: float
+    before: float
+    under: float | None
 
 
 def controls(project: Project) -> list[Control]:
@@ -56,9 +60,9 @@ def controls(project: Project) -> list[Control]:
 def outcomes(
     project: Project, control: Control, honest: Sequence[Record], sabotaged: Sequence[Record]
 ) -> list[Outcome]:
-    """Return what a sabotage did to each of its claims; raise ``RunError`` for one that survives.
+    """Return what a sabotage did to each of its claims.
 
-    A claim survives if no record of it that was met is missed now, or if the verdict is the same.
+    ``RunError`` names a claim that survives: one without a record that was met before and is missed now.
     """
     found = []
     for claim in claims(project):
@@ -66,27 +70,29 @@ def outcomes(
             continue
         before = [one for one in honest if one.claim == claim.id]
         after = {one.quantity: one for one in sabotaged if one.claim == claim.id}
-        fallen = [
-            (one, after[one.quantity])
-            for one in before
-            if one.holds and one.quantity in after and not after[one.quantity].holds
-        ]
-        rulings = [verdict(claim, own, project.chapters()) for own in (before, list(after.values()))]
-        if not fallen or rulings[0] == rulings[1]:
-            said = f"{control.chapter} under {control.parameters}: {rulings[1]}"
-            raise RunError(f"claim {claim.id} survives its control ({said})")
+        met = [(one, after[one.quantity]) for one in before if one.holds and one.quantity in after]
+        fallen = [pair for pair in met if not pair[1].holds]
+        if not fallen:
+            raise RunError(f"claim {claim.id} survives {control.parameters} in {control.chapter}")
         one, now = max(fallen, key=lambda pair: _moved(*pair))
         outcome = Outcome(
             claim=claim.id, chapter=control.chapter, sabotage=control.sabotage,
-            parameters=control.parameters, verdict=rulings[0], under_sabotage=rulings[1], fell=len(fallen),
-            quantity=one.quantity, predicted=one.predicted, honest=one.measured, sabotaged=now.measured,
+            parameters=control.parameters, verdict=verdict(claim, before, project.chapters()),
+            records=len(before), met=len(met), met_under=len(met) - len(fallen), quantity=one.quantity,
+            predicted=one.predicted, before=one.measured,
+            under=now.measured if math.isfinite(now.measured) else None,
         )  # fmt: skip
         found.append(outcome)
     return found
 
 
 def _moved(before: Record, after: Record) -> float:
-    """Return how far a measurement moved, in margins, or in predictions where there is no margin."""
+    """Return how far a measurement moved, in margins, or in predictions where there is no margin.
+
+    One that can no longer be made comes last, for there is nothing to show of it.
+    """
+    if not math.isfinite(after.measured):
+        return -1.0
     return abs(after.measured - before.measured) / (before.margin or abs(before.predicted) or 1.0)
 
 
@@ -124,17 +130,18 @@ def published(project: Project) -> list[Outcome]:
 def controls_page(outcomes: Sequence[Outcome]) -> str:
     """Return the table of claims, what was broken, and what became of the verdict."""
     lines = [
-        "| claim | what was broken | verdict before | verdict under it | a record that fell | predicted "
+        "| claim | what was broken | verdict | met before | met under it | a record that fell | predicted "
         "| before | under it |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in outcomes:
         given = " ".join(f"`-p {name} {value}`" for name, value in one.parameters.items())
         claim = f"[{one.claim}](verdicts.md#{claim_anchor(one.claim)})"
-        values = " | ".join(number(value) for value in (one.predicted, one.honest, one.sabotaged))
+        under = "none" if one.under is None else number(one.under)
         lines.append(
             f"| {claim} | [{one.chapter}](../notebooks/{one.chapter}.ipynb): {one.sabotage} ({given}) "
-            f"| {one.verdict} | {one.under_sabotage} | {one.quantity} | {values} |"
+            f"| {one.verdict.partition(';')[0]} | {one.met} of {one.records} | {one.met_under} of "
+            f"{one.records} | {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
         )
     return "\n".join(lines) + "\n"
 

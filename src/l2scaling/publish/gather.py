@@ -24,6 +24,9 @@ RESIDUAL = 1e-5
 """An upper bound as small as this bounds residuals of computations; any value within it is as good."""
 
 
+NUMBERS = ("predicted", "measured", "low", "high", "margin")
+
+
 @dataclass(frozen=True)
 class Claim:
     """One claim on trial, as book/claims.yml states it.
@@ -61,9 +64,9 @@ def executed(project: Project, chapter: str, profile: str) -> nbformat.NotebookN
 
 
 def records_of(notebook: nbformat.NotebookNode) -> list[Record]:
-    """Return the records that an executed notebook carries."""
+    """Return the records that an executed notebook carries, where what is not finite stands as text."""
     return [
-        Record(**entry)
+        Record(**(entry | {name: float(entry[name]) for name in NUMBERS}))
         for cell in notebook.cells
         if cell.cell_type == "code"
         for output in cell.outputs
