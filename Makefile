@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf test sweep bench check accept lock environment clean
+.PHONY: help book pdf release test environments sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -40,6 +40,9 @@ book: environment ## run what is out of date, build _build/html/index.html
 
 pdf: book ## print the book into one file, _build/html/book.pdf, and link it from every page
 	l2scaling pdf --site $(SITE)
+
+release: book ## pack site, executed notebooks and results, with their sums, into _build/release/
+	l2scaling release --profile $(PROFILE) --site $(SITE)
 
 test: environment ## unit tests, every chapter in the quick profile, the built pages
 	python -m pytest --numprocesses auto --dist loadgroup
@@ -66,6 +69,10 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
 	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
 	mv _build/sweeps/table.csv results/scaling-rules.csv
+
+# An hour for each on two cores. A Python whose torch is offered as a CUDA build alone gets that one.
+environments: environment ## rerun all with the lowest and the newest dependencies, and on PYTHONS="python3.12 ..."
+	python tests/environments.py --profile $(PROFILE) lowest newest $(PYTHONS)
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py

@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import BIN, ROOT, complaint, l2scaling, snakemake
+from conftest import BIN, ROOT, complaint, l2scaling, lack, snakemake
 from pypdf import PdfReader
 
 from l2scaling.publish import pdf, site
@@ -32,13 +32,6 @@ SHIFTS = """
     .observe({type: "layout-shift", buffered: true});
 """
 MOST_SHIFT = 0.02
-
-
-def lack(what: str) -> None:
-    """Skip a test on a machine without its tool; the full check has them all and may not."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def opened(context, path: Path, anchor: str = ""):

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from l2scaling import __version__, conventions
 from l2scaling.evidence import number
-from l2scaling.publish import citation, controls, gather, pdf, reproduce, robustness, site, sweep
+from l2scaling.publish import citation, controls, gather, pdf, release, reproduce, robustness, site, sweep
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
 from l2scaling.publish.provenance import is_fresh
@@ -132,6 +132,11 @@ def _parser() -> argparse.ArgumentParser:
 
     printing = add("pdf", _pdf, "Print a built book into one PDF, which its pages then link.")
     printing.add_argument("--site", type=Path, metavar="FOLDER", help="_build/html if not given")
+
+    packing = add("release", _release, "Pack a built book, its runs and the results into one archive.")
+    _profile(packing)
+    packing.add_argument("--site", type=Path, metavar="FOLDER", help="_build/html if not given")
+    packing.add_argument("--output", type=Path, metavar="FOLDER", help="_build/release if not given")
     return parser
 
 
@@ -281,6 +286,12 @@ def _pdf(project: Project, options: argparse.Namespace) -> None:
     path = pdf.print_book(project, options.site or project.build / "html")
     print(f"pdf: {time.monotonic() - started:.1f} s", file=sys.stderr)
     print(path)
+
+
+def _release(project: Project, options: argparse.Namespace) -> None:
+    project.profile_values("", options.profile)  # refuses an unknown profile
+    book, folder = options.site or project.build / "html", options.output or project.build / "release"
+    print(release.release(project, options.profile, book, folder))
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool, columns: list[str]) -> None:
