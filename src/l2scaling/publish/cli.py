@@ -1,7 +1,9 @@
 """The command ``l2scaling``: list, run, gather, cite and build."""
 
 import argparse
+import io
 import json
+import logging
 import re
 import sys
 import time
@@ -28,6 +30,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 done, 1 the computation failed, 2 the request was wrong."""
+    # what libraries log would drown the one line that names the cause
+    logging.getLogger().addHandler(logging.NullHandler())
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show λ is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.command(find_project(), options)
@@ -39,6 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(130, "interrupted; what was good before is untouched")
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a listing, such as head, has gone
+    except OSError as error:  # a full disk, a folder that cannot be written
+        where = f": {error.filename}" if error.filename else ""
+        return _complain(1, f"{error.strerror or error}{where}; what was good before is untouched")
     return 0
 
 
