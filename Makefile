@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf test pages sweep bench check accept lock environment clean
+.PHONY: help book pdf test pages kills sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -69,6 +69,9 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 
 pages: environment ## the built pages in depth: axe, keyboard, print, PDF, valid HTML, links; some ten minutes
 	python -m pytest --numprocesses auto tests/pages.py
+
+kills: environment ## kill builds of a small book at random, and look each time at what is published; some minutes
+	python tests/kills.py
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py
