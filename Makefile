@@ -34,7 +34,7 @@ book: environment ## run what is out of date, build _build/html/index.html
 	plan="snakemake --cores all --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
 	$$plan --quiet all || {
 	  # a step names its own failure; a plan that cannot be made is asked again for its reason
-	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' >&2 || true
+	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' | grep -v '^  File' >&2 || true
 	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
 
