@@ -6,10 +6,12 @@ the runs of two generations, or that lost a chapter's evidence, would show itsel
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -44,6 +46,8 @@ Evidence([law.judge_point(generation, 1)])
 CLAIM = """
 - {id: A1, thread: T1, who: the asker, claim: Both are of one generation, ruling: holds, chapters: [one, two]}
 """
+PAUSE = 0.05  # between looks at the processes [s]
+
 VERDICTS = """---
 myst:
   enable_extensions: [attrs_block, attrs_inline]  # for the addresses of claims, as in the book
@@ -176,7 +180,7 @@ def lifetimes(root: Path) -> dict[str, float]:
             if seen(build, words):
                 last[victim] = time.monotonic()
                 first.setdefault(victim, last[victim])
-        time.sleep(0.1)
+        time.sleep(PAUSE)
     if build.returncode:
         raise ViolationError(f"the first build failed: {(root / 'build.log').read_text()}")
     return {victim: last[victim] - first[victim] for victim in VICTIMS}
@@ -187,12 +191,12 @@ def kill(build: subprocess.Popen, victim: str, delay: float) -> bool:
     while not (target := seen(build, VICTIMS[victim])):
         if build.poll() is not None:
             return False
-        time.sleep(0.01)
+        time.sleep(PAUSE)
     if victim == "site, swapping":
-        while not seen(build, VICTIMS["jupyter-book"]) and target.is_running():
-            time.sleep(0.01)
-        while seen(build, VICTIMS["jupyter-book"]):
-            time.sleep(0.001)
+        while not (pages := seen(build, VICTIMS["jupyter-book"])) and target.is_running():
+            time.sleep(PAUSE)
+        if pages:
+            wait_for_end(pages.pid)
     time.sleep(delay)
     if victim in ("kernel", "papermill"):  # each chapter has its own
         target = seen(build, VICTIMS[victim]) or target
@@ -205,42 +209,56 @@ def kill(build: subprocess.Popen, victim: str, delay: float) -> bool:
     return True
 
 
+def wait_for_end(process: int) -> None:
+    """Wake in the instant in which a process ends, at no cost until then."""
+    with contextlib.suppress(ProcessLookupError):
+        watch = os.pidfd_open(process)
+        select.select([watch], [], [], 60)
+        os.close(watch)
+
+
 def rounds(root: Path, wished: int, rng: random.Random) -> None:
     lives = lifetimes(root) | {"site, swapping": 0.05}
     wanted = files(root / "_build" / "html")
     control(root, wanted)
-    generation = last = 0
+    last = 0
     kills: Counter[str] = Counter()
     news: Counter[str] = Counter()
     victims: list[str] = []
-    while kills.total() < wished:
+    for generation in itertools.count(1):
         victims = victims or rng.sample(list(VICTIMS), len(VICTIMS))
         victim = victims.pop()
-        generation += 1
         edit(root, generation)
         build = start(root)
         killed = kill(build, victim, rng.uniform(0, lives[victim]))
         status = build.wait(timeout=180)
-        kills[victim] += killed
         now = published(root, wanted)
-        if not last <= now <= generation:
-            raise ViolationError(f"after {victim}: generation {now} is published, {last} had been")
-        said = (root / "build.log").read_text()
-        if status == 0 and now != generation:
-            raise ViolationError(f"a build called itself done and shows {now}, not {generation}")
-        if status > 0 and "is untouched" not in said:
-            raise ViolationError(f"after {victim}: no clear message in {said!r}")
+        check(root, status, range(last, generation + 1), now)
+        kills[victim] += killed
         news[victim] += killed and now > last
         last = now
-        if kills.total() % 5 == 0:
+        done = kills.total() == wished
+        if done or generation % 8 == 0:
             finish(root)
             last = published(root, wanted)
             if last != generation:
                 raise ViolationError(f"the build after {victim} shows {last}, not {generation}")
-    finish(root)
+        if done:
+            break
     print(f"{'victim':16}{'kills':>6}  found: {'last good book':>15}{'new book':>10}")
     for victim in VICTIMS:
         print(f"{victim:16}{kills[victim]:6}{kills[victim] - news[victim]:24}{news[victim]:10}")
+
+
+def check(root: Path, status: int, allowed: range, now: int) -> None:
+    """Compare what a build said with what is published after it; negative is the status of a killed one."""
+    said = (root / "build.log").read_text()
+    if now not in allowed:
+        raise ViolationError(f"generation {now} is published; allowed: {allowed}; the build said {said!r}")
+    if status == 0 and now != allowed[-1]:
+        raise ViolationError(f"a build called itself done and shows {now}, not {allowed[-1]}: {said!r}")
+    if status > 0 and "is untouched" not in said:
+        raise ViolationError(f"a build failed without a clear message: {said!r}")
 
 
 def main() -> int:

@@ -107,6 +107,25 @@ def test_what_changed_runs_again_and_nothing_else(sample):
     assert (status, "sample:" in said, index.exists()) == (0, False, True)
 
 
+def test_an_edit_in_the_middle_of_a_build_is_seen_by_the_next(sample):
+    words = sample / "book" / "index.md"
+    place = {"cwd": sample, "env": environment(sample), "stderr": subprocess.DEVNULL}
+    for process, path, old, new in (
+        (VICTIMS["kernel"], sample / "notebooks" / "profiles.yml", "0.25", "0.125"),
+        ("jupyter-book build", words, "The symbols are", "All symbols are"),
+    ):
+        build = subprocess.Popen(snakemake(sample), **place)
+        wait_for(build, process)
+        edit(path, old, new)
+        build.wait(timeout=180)
+    status, said = outcome(sample)
+    assert (status, "pages:" in said) == (0, True)
+    assert "All symbols are" in (sample / "_build" / "html" / "book" / "index.html").read_text()
+    run = nbformat.read(Project(sample).run_path("sample", "quick"), as_version=4)
+    assert run.metadata["l2scaling"]["parameters"]["pause"] == 0.125
+    assert outcome(sample) == (0, "")
+
+
 def test_a_failed_chapter_costs_nothing_and_is_not_taken_for_done(sample):
     project = Project(sample)
     assert outcome(sample)[0] == 0

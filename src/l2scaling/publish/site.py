@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -47,12 +48,16 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
     with exclusive(project, work), exclusive(project, place):
         _restore(place)
         shutil.rmtree(work, ignore_errors=True)
+        started = time.time()
         with contextlib.ExitStack() as runs:  # none of which is replaced while they are read
             for chapter in project.chapters():
                 runs.enter_context(exclusive(project, project.run_path(chapter, profile)))
             assemble(project, profile, work / "source")
         _build(work, log)
-        _replace(work / "output" / "_build" / "html", place)
+        pages = work / "output" / "_build" / "html"
+        # by its date, Snakemake knows whether a source was edited after it had been read
+        os.utime(pages / "index.html", (started, started))
+        _replace(pages, place)
     return destination / "index.html"
 
 
