@@ -54,11 +54,19 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
                 runs.enter_context(exclusive(project, project.run_path(chapter, profile)))
             assemble(project, profile, work / "source")
         _build(work, log)
-        pages = work / "output" / "_build" / "html"
-        # by its date, Snakemake knows whether a source was edited after it had been read
-        os.utime(pages / "index.html", (started, started))
-        _replace(pages, place)
+        _require_unchanged(project, started)
+        _replace(work / "output" / "_build" / "html", place)
     return destination / "index.html"
+
+
+def _require_unchanged(project: Project, since: float) -> None:
+    """Refuse pages of sources that were edited meanwhile, of which Snakemake would know nothing."""
+    names = ("_toc.yml", "_config.yml", "CITATION.cff")
+    sources = [*(project.root / "book").rglob("*"), *(project.root / name for name in names)]
+    for path in sources:
+        if path.is_file() and path.stat().st_mtime > since:
+            name = path.relative_to(project.root)
+            raise RunError(f"{name} was edited while the pages were built from it; build again")
 
 
 def _place(destination: Path) -> Path:
