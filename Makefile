@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf release test environments sweep bench check accept lock environment clean
+.PHONY: help book pdf release test kills environments sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -34,7 +34,7 @@ book: environment ## run what is out of date, build _build/html/index.html
 	plan="snakemake --cores all --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
 	$$plan --quiet all || {
 	  # a step names its own failure; a plan that cannot be made is asked again for its reason
-	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' >&2 || true
+	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' | grep -v '^  File' >&2 || true
 	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
 
@@ -73,6 +73,9 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 # An hour for each on two cores. A Python whose torch is offered as a CUDA build alone gets that one.
 environments: environment ## rerun all with the lowest and the newest dependencies, and on PYTHONS="python3.12 ..."
 	python tests/environments.py --profile $(PROFILE) lowest newest $(PYTHONS)
+
+kills: environment ## kill builds of a small book at random, and look each time at what is published; some minutes
+	python tests/kills.py
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py

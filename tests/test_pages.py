@@ -284,7 +284,7 @@ def test_what_depends_on_the_address_is_there_when_there_is_one_and_only_then(sa
 
 
 def test_a_build_killed_between_its_renames_is_mended_by_the_next(tmp_path):
-    place, old = tmp_path / "html", tmp_path / "html.old"
+    place, old = tmp_path / "html", tmp_path / ".html.old"
     old.mkdir()
     (old / "index.html").write_text("the last good one")
     site._restore(place)

@@ -1,7 +1,9 @@
 """The command ``l2scaling``: list, run, gather, cite and build."""
 
 import argparse
+import io
 import json
+import logging
 import re
 import sys
 import time
@@ -18,6 +20,8 @@ from l2scaling.publish.project import PROFILES, Project, RequestError, RunError,
 from l2scaling.publish.provenance import is_fresh
 from l2scaling.publish.run import CELL_TIMEOUT, run_chapter
 
+_SILENCE = logging.NullHandler()
+
 
 class _Parser(argparse.ArgumentParser):
     """Say what is wrong in one line, without the usage that argparse puts before it."""
@@ -28,6 +32,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 done, 1 the computation failed, 2 the request was wrong."""
+    # what libraries log would drown the one line that names the cause
+    logging.getLogger().addHandler(_SILENCE)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show λ is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.command(find_project(), options)
@@ -39,7 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(130, "interrupted; what was good before is untouched")
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a listing, such as head, has gone
+    except OSError as error:  # a full disk, a folder that cannot be written
+        return _complain(1, f"{_cause(error)}; what was good before is untouched")
     return 0
+
+
+def _cause(error: OSError) -> str:
+    if error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    # a folder that could not be copied: one complaint a file, the last part of each being the cause
+    several = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(several[0][-1]) if several else str(error)
 
 
 def _complain(status: int, message: object) -> int:

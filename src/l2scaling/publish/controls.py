@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import yaml
-
 from l2scaling.evidence import Record, number
 from l2scaling.publish.gather import claims, records_of
 from l2scaling.publish.ledger import claim_anchor, verdict
 from l2scaling.publish.points import Point, check_jobs, executed, require_all, run_points, writable
-from l2scaling.publish.project import Project, RunError
+from l2scaling.publish.project import Project, RequestError, RunError, brief, read_yaml
 
 PROFILE = "quick"
 """A sabotage that shows in the shortest runs needs no longer ones."""
+
+
+FORM = "a list of chapter, claims, sabotage and parameters"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,11 @@ class Outcome:
 
 def controls(project: Project) -> list[Control]:
     """Return all controls, in order."""
-    entries = yaml.safe_load((project.root / "book" / "controls.yml").read_text())
-    return [Control(**(entry | {"claims": tuple(entry["claims"])})) for entry in entries]
+    path = project.root / "book" / "controls.yml"
+    try:
+        return [Control(**(entry | {"claims": tuple(entry["claims"])})) for entry in read_yaml(path, FORM)]
+    except (TypeError, KeyError) as error:
+        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {FORM}") from error
 
 
 def outcomes(

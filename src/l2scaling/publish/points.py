@@ -76,14 +76,15 @@ def check_jobs(jobs: int | None) -> None:
 
 def writable(folder: Path) -> Path:
     """Make a folder for points and return its full path, or raise ``RequestError``."""
-    path = folder.resolve()
     try:
+        path = folder.resolve()
         (path / "points").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        cause = getattr(error, "strerror", None) or error
         raise RequestError(
-            f"output {str(folder)!r} cannot be written ({error.strerror}); allowed: a folder you may write to"
+            f"output {str(folder)!r} cannot be written ({cause}); allowed: a folder you may write to"
         ) from error
     return path
 

@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import yaml
-
 from l2scaling.evidence import Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.ledger import claim_anchor
 from l2scaling.publish.parameters import declared, resolve
 from l2scaling.publish.points import Point, check_jobs, executed, require_all, run_points, writable
-from l2scaling.publish.project import Project, RequestError
+from l2scaling.publish.project import Project, RequestError, brief, read_yaml
 
 PROFILE = "quick"
 EXPECTATIONS = ("keeps", "breaks")
+FORM = "chapter, then parameter, then value: keeps or breaks"
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,16 @@ class Finding:
 
 def trials(project: Project) -> list[Trial]:
     """Return all trials of book/robustness.yml, every value checked."""
-    table = yaml.safe_load((project.root / "book" / "robustness.yml").read_text())
-    every = [
-        Trial(chapter, parameter, str(value), expected)
-        for chapter, parameters in table.items()
-        for parameter, values in parameters.items()
-        for value, expected in values.items()
-    ]
+    path = project.root / "book" / "robustness.yml"
+    try:
+        every = [
+            Trial(chapter, parameter, str(value), expected)
+            for chapter, parameters in read_yaml(path, FORM).items()
+            for parameter, values in parameters.items()
+            for value, expected in values.items()
+        ]
+    except AttributeError as error:
+        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {FORM}") from error
     for one in every:
         if one.expected not in EXPECTATIONS:
             raise RequestError(f"expectation {one.expected!r}; allowed: {', '.join(EXPECTATIONS)}")

@@ -12,7 +12,6 @@ from typing import Any
 
 import nbformat
 
-from l2scaling import figures_sweeps
 from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.parameters import declared, resolve
@@ -40,8 +39,10 @@ def points(
         for value in values:
             resolve(parameters, overrides, {name: value})
     if seeds is not None:
-        if seeds < 1 or "seed" in axes:
-            raise RequestError(f"--seeds {seeds}: allowed 1 or more, and no --grid seed=... beside it")
+        if not 1 <= seeds <= MOST_POINTS or "seed" in axes:
+            raise RequestError(
+                f"--seeds {seeds}: allowed 1 to {MOST_POINTS}, and no --grid seed=... beside it"
+            )
         first = overrides.get("seed", next(one.default for one in parameters if one.name == "seed"))
         axes["seed"] = [str(first + offset) for offset in range(seeds)]
         for value in axes["seed"]:
@@ -137,6 +138,8 @@ def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> 
     quantities = list(dict.fromkeys(record.quantity for _, record in pairs))
     holds = {(point.name, record.quantity): record.holds for point, record in pairs}
     table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]
+    from l2scaling import figures_sweeps  # brings seaborn, which no other command needs
+
     return figures_sweeps.outcomes([point.words for point in done], quantities, table).svg()
 
 
