@@ -23,17 +23,22 @@ endif
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 	echo "PROFILE=quick|published|full chooses the chapters' parameters (now $(PROFILE))"
+	echo "SNAKEMAKE_PROFILE=profiles/slurm sends every job of make book and make sweep to Slurm"
 
 # The kernel frees the lock when its holders are dead, so no build can leave a stale one behind.
 # The steps speak for themselves; what Snakemake has to say besides goes to its own log.
 book: environment ## run what is out of date, build _build/html/index.html
+	where=$$(python -m l2scaling.publish.placement)
 	mkdir -p _build
 	exec 9>_build/lock
 	flock --nonblock 9 || { echo "another build is at work here; waiting for it"; flock 9; }
 	SECONDS=0
-	plan="snakemake --cores all --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
+	plan="env -u SNAKEMAKE_PROFILE snakemake $$where --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
 	$$plan --quiet all || {
-	  # a step names its own failure; a plan that cannot be made is asked again for its reason
+	  # a step names its own failure, on a cluster in its job's log; a plan that cannot be made is
+	  # asked again for its reason
+	  [ ! -d .snakemake/slurm_logs ] || find .snakemake/slurm_logs -newer _build/lock -name '*.log' \
+	    -exec grep -h '^l2scaling: ' {} + | sort -u >&2 || true
 	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' >&2 || true
 	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"

@@ -23,10 +23,12 @@ PUBLISHER = sorted(str(path) for path in Path("src/l2scaling/publish").glob("*.p
 WORDS = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())
 
 # Snakemake deletes an output before it makes it anew, and a failed run must not cost the last
-# good one. So what it tracks are hard links; one that has lost its original is dropped here.
-for link in [*Path("_build/tracked").rglob("*.*"), *Path(FOLDER, "tracked").glob("*.ipynb")]:
-    if link.is_file() and link.stat().st_nlink == 1:
-        link.unlink()
+# good one. So what it tracks are hard links; one that has lost its original is dropped here, once
+# and before the plan: every job reads this file again, and may do so while another makes a link.
+if workflow.is_main_process:
+    for link in [*Path("_build/tracked").rglob("*.*"), *Path(FOLDER, "tracked").glob("*.ipynb")]:
+        if link.is_file() and link.stat().st_nlink == 1:
+            link.unlink()
 
 
 RUNS = [f"_build/tracked/{PROFILE}/{chapter}.ipynb" for chapter in CHAPTERS]

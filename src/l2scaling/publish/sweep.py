@@ -21,6 +21,7 @@ from l2scaling import figures_sweeps
 from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.parameters import declared, resolve
+from l2scaling.publish.placement import VARIABLE, placement
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
 
 MOST_POINTS = 10_000
@@ -105,13 +106,14 @@ def sweep(
         raise RequestError(f"--jobs {jobs}: allowed 1 or more")
     if importlib.util.find_spec("snakemake") is None:
         raise RequestError("a sweep needs Snakemake; allowed: an installation with pip install -e '.[book]'")
+    where = placement(project, jobs)
     folder = _folder(project, chapter, grid, profile, output)
     plan = folder / "plan.json"
     commands = {point.name: point.values for point in grid}
     wanted = {"chapter": chapter, "profile": profile, "points": commands, "folder": str(folder)}
     plan.write_text(json.dumps(wanted, indent=1) + "\n")
     command = [
-        sys.executable, "-m", "snakemake", "--cores", str(jobs or os.cpu_count()), "--nolock",
+        sys.executable, "-m", "snakemake", *where, "--nolock",
         "--rerun-incomplete", "--keep-going", "--quiet", "all", "--config", f"sweep={plan}",
     ]  # fmt: skip
     with (folder / "snakemake.log").open("w") as log:
@@ -152,7 +154,8 @@ def _folder(project: Project, chapter: str, grid: Sequence[Point], profile: str,
 
 def _environment(project: Project) -> dict[str, str]:
     here = str(Path(sys.executable).parent)
-    return os.environ | {
+    kept = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    return kept | {
         "L2SCALING_PROJECT": str(project.root), "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"
     }  # fmt: skip
 
