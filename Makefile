@@ -18,7 +18,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf test pages sweep bench check accept lock environment clean
+.PHONY: help book pdf test slurm pages sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -48,6 +48,9 @@ pdf: book ## print the book into one file, _build/html/book.pdf, and link it fro
 
 test: environment ## unit tests, every chapter in the quick profile, the built pages
 	python -m pytest --numprocesses auto
+
+slurm: environment ## the quick book and a sweep on a Slurm of its own, in which a node dies; eight minutes
+	python tests/slurm.py
 
 # Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
 # share their columns, so that one table can hold them all.
