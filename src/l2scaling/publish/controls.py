@@ -9,7 +9,7 @@ from pathlib import Path
 from l2scaling.evidence import Record, number
 from l2scaling.publish.gather import claims, records_of
 from l2scaling.publish.ledger import claim_anchor, verdict
-from l2scaling.publish.points import Point, check_jobs, executed, require_all, run_points, writable
+from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
 from l2scaling.publish.project import Project, RequestError, RunError, brief, read_yaml
 
 PROFILE = "quick"
@@ -102,13 +102,13 @@ def _moved(before: Record, after: Record) -> float:
 
 def run_controls(project: Project, jobs: int | None) -> Path:
     """Run every chapter honestly and under each sabotage, and write results/controls.json."""
-    check_jobs(jobs)
+    where = workers(project, jobs)
     every = controls(project)
     honest = {one.chapter: Point(one.chapter, PROFILE) for one in every}
     broken = [Point(one.chapter, PROFILE, one.parameters) for one in every]
     folder = writable(project.build / "controls")
     points = [*honest.values(), *broken]
-    run_points(project, points, folder, jobs, "controls")
+    run_points(project, points, folder, where, "controls")
     require_all(folder, points)
 
     def records(point: Point) -> list[Record]:

@@ -9,7 +9,7 @@ from l2scaling.evidence import Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.ledger import claim_anchor
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.points import Point, check_jobs, executed, require_all, run_points, writable
+from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
 from l2scaling.publish.project import Project, RequestError, brief, read_yaml
 
 PROFILE = "quick"
@@ -81,12 +81,12 @@ def finding(trial: Trial, before: Sequence[Record], after: Sequence[Record]) -> 
 
 def run_robustness(project: Project, jobs: int | None) -> Path:
     """Run every trial, and every chapter without one; write results/robustness.json."""
-    check_jobs(jobs)
+    where = workers(project, jobs)
     every = trials(project)
     plain = {one.chapter: Point(one.chapter, PROFILE) for one in every}
     folder = writable(project.build / "robustness")
     points = [*plain.values(), *(one.point for one in every)]
-    run_points(project, points, folder, jobs, "robustness")
+    run_points(project, points, folder, where, "robustness")
     require_all(folder, points)
 
     def records(point: Point) -> list[Record]:

@@ -15,7 +15,7 @@ import nbformat
 from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.points import Point, check_jobs, executed, is_done, require_all, run_points, writable
+from l2scaling.publish.points import Point, executed, is_done, require_all, run_points, workers, writable
 from l2scaling.publish.project import Project, RequestError
 
 MOST_POINTS = 10_000
@@ -85,12 +85,12 @@ def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: in
     A point that fails costs no other; at the end ``RunError`` names those that failed. Called
     again with the same folder, it runs what is missing or out of date.
     """
-    check_jobs(jobs)
+    where = workers(project, jobs)
     if output is None:
         names = json.dumps(sorted(point.name for point in grid))
         output = project.build / "sweeps" / f"{grid[0].chapter}-{sha256(names.encode()).hexdigest()[:8]}"
     folder = writable(output)
-    run_points(project, grid, folder, jobs, "sweep")
+    run_points(project, grid, folder, where, "sweep")
     done = [point for point in grid if is_done(folder, point)]
     if done:
         _gather(folder, done)
