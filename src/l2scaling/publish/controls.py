@@ -140,7 +140,7 @@ def controls_page(outcomes: Sequence[Outcome]) -> str:
     ]
     for one in outcomes:
         given = " ".join(f"`-p {name} {value}`" for name, value in one.parameters.items())
-        claim = f"[{one.claim}](verdicts.md#{claim_anchor(one.claim)})"
+        claim = f"[{one.claim}](#{claim_anchor(one.claim)})"
         under = "none" if one.under is None else number(one.under)
         lines.append(
             f"| {claim} | [{one.chapter}](../notebooks/{one.chapter}.ipynb): {one.sabotage} ({given}) "

@@ -136,7 +136,7 @@ def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
 
 
 def _named(quantity: str | None, claim: str | None) -> str:
-    return f"{quantity} ([{claim}](verdicts.md#{claim_anchor(claim)}))" if claim else str(quantity)
+    return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
 
 
 def _published(project: Project) -> Path:
