@@ -134,9 +134,9 @@ def published(project: Project) -> list[Outcome]:
 def controls_page(outcomes: Sequence[Outcome]) -> str:
     """Return the table of claims, what was broken, and what became of the verdict."""
     lines = [
-        "| claim | what was broken | verdict | met before | met under it | a record that fell | predicted "
-        "| before | under it |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| claim | what was broken | verdict | records met | a record that fell | predicted | before "
+        "| under it |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in outcomes:
         given = " ".join(f"`-p {name} {value}`" for name, value in one.parameters.items())
@@ -144,8 +144,8 @@ def controls_page(outcomes: Sequence[Outcome]) -> str:
         under = "none" if one.under is None else number(one.under)
         lines.append(
             f"| {claim} | [{one.chapter}](../notebooks/{one.chapter}.ipynb): {one.sabotage} ({given}) "
-            f"| {one.verdict.partition(';')[0]} | {one.met} of {one.records} | {one.met_under} of "
-            f"{one.records} | {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
+            f"| {one.verdict.partition(';')[0]} | {one.met} of {one.records}, then {one.met_under} "
+            f"| {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
         )
     return "\n".join(lines) + "\n"
 
