@@ -371,6 +371,7 @@ def test_a_full_disk_is_named_and_costs_nothing(sample):
             assert "Traceback" not in done.stderr
             assert whole(disk.build / "html") == before
             disk.do("rm _build/filler")
+            assert disk.call(*RUN).returncode == 0
         last = disk.call(*MAKE)
         assert last.returncode == 0, last.stderr
         assert "very very" in (disk.build / "html" / "book" / "index.html").read_text()
