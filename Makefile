@@ -18,31 +18,42 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf test sweep bench check accept lock environment clean
+.PHONY: help book pdf release test slurm kills environments sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 	echo "PROFILE=quick|published|full chooses the chapters' parameters (now $(PROFILE))"
+	echo "SNAKEMAKE_PROFILE=profiles/slurm sends every job of make book and make sweep to Slurm"
 
 # The kernel frees the lock when its holders are dead, so no build can leave a stale one behind.
 # The steps speak for themselves; what Snakemake has to say besides goes to its own log.
 book: environment ## run what is out of date, build _build/html/index.html
+	where=$$(python -m l2scaling.publish.placement)
 	mkdir -p _build
 	exec 9>_build/lock
 	flock --nonblock 9 || { echo "another build is at work here; waiting for it"; flock 9; }
 	SECONDS=0
-	plan="snakemake --cores all --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
+	plan="env -u SNAKEMAKE_PROFILE snakemake $$where --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
 	$$plan --quiet all || {
-	  # a step names its own failure; a plan that cannot be made is asked again for its reason
-	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' >&2 || true
+	  # a step names its own failure, on a cluster in its job's log; a plan that cannot be made is
+	  # asked again for its reason
+	  [ ! -d .snakemake/slurm_logs ] || find .snakemake/slurm_logs -newer _build/lock -name '*.log' \
+	    -exec grep -h '^l2scaling: ' {} + | sort -u >&2 || true
+	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' | grep -v '^  File' >&2 || true
 	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
 
 pdf: book ## print the book into one file, _build/html/book.pdf, and link it from every page
 	l2scaling pdf --site $(SITE)
 
+release: book ## pack site, executed notebooks and results, with their sums, into _build/release/
+	l2scaling release --profile $(PROFILE) --site $(SITE)
+
 test: environment ## unit tests, every chapter in the quick profile, the built pages
 	python -m pytest --numprocesses auto --dist loadgroup
+
+slurm: environment ## the quick book and a sweep on a Slurm of its own, in which a node dies; eight minutes
+	python tests/slurm.py
 
 # Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
 # share their columns, so that one table can hold them all.
@@ -66,6 +77,13 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
 	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
 	mv _build/sweeps/table.csv results/scaling-rules.csv
+
+# An hour for each on two cores. A Python whose torch is offered as a CUDA build alone gets that one.
+environments: environment ## rerun all with the lowest and the newest dependencies, and on PYTHONS="python3.12 ..."
+	python tests/environments.py --profile $(PROFILE) lowest newest $(PYTHONS)
+
+kills: environment ## kill builds of a small book at random, and look each time at what is published; some minutes
+	python tests/kills.py
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py

@@ -6,6 +6,7 @@ from glob import glob
 from pathlib import Path
 
 from l2scaling.publish.project import find_project
+from l2scaling.publish.provenance import is_fresh
 
 PROFILE = config.get("profile", "published")
 SITE = config.get("site", "_build/html")
@@ -24,10 +25,19 @@ PUBLISHER = sorted(str(path) for path in Path("src/l2scaling/publish").glob("*.p
 WORDS = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())
 
 # Snakemake deletes an output before it makes it anew, and a failed run must not cost the last
-# good one. So what it tracks are hard links; one that has lost its original is dropped here.
-for link in [*Path("_build/tracked").rglob("*.*"), *Path(FOLDER, "tracked").glob("*.ipynb")]:
-    if link.is_file() and link.stat().st_nlink == 1:
-        link.unlink()
+# good one. So what it tracks are hard links; one that has lost its original is dropped here, once
+# and before the plan: every job reads this file again, and may do so while another makes a link.
+if workflow.is_main_process:
+    for link in [*Path("_build/tracked").rglob("*.*"), *Path(FOLDER, "tracked").glob("*.ipynb")]:
+        if link.is_file() and link.stat().st_nlink == 1:
+            link.unlink()
+
+    # Dates do not tell that a source was edited while its run was under way, or that a crash of the
+    # machine left half a run. What a run says of its own sources does.
+    for chapter in CHAPTERS:
+        link = Path(f"_build/tracked/{PROFILE}/{chapter}.ipynb")
+        if link.is_file() and not is_fresh(PROJECT, chapter, PROFILE):
+            link.unlink()
 
 
 RUNS = [f"_build/tracked/{PROFILE}/{chapter}.ipynb" for chapter in CHAPTERS]

@@ -39,6 +39,13 @@ def complaint(done: subprocess.CompletedProcess, status: int) -> str:
     return lines[0]
 
 
+def lack(what: str) -> None:
+    """Skip a test on a machine without its tool; the full check has them all and may not."""
+    if os.environ.get("CI"):
+        pytest.fail(what)
+    pytest.skip(what)
+
+
 @pytest.fixture(scope="session")
 def quick_site() -> Path:
     """Build the real book in the quick profile, beside the published one."""
@@ -52,10 +59,7 @@ def quick_site() -> Path:
 @pytest.fixture(scope="session")
 def browser():
     if not CHROMIUM:
-        reason = "chromium is not installed: the pages were not opened (apt install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lack("chromium is not installed: the pages were not opened (apt install chromium)")
     from playwright.sync_api import sync_playwright
 
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -95,7 +99,10 @@ def sample_notebook(parameters: str = SAMPLE) -> nbformat.NotebookNode:
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     """A project of one small chapter that can be told to fail; all machinery is the real one."""
-    root = tmp_path / "project"
+    return write_sample(tmp_path / "project")
+
+
+def write_sample(root: Path) -> Path:
     shutil.copytree(ROOT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("Makefile", "Snakefile", "_config.yml", "CITATION.cff", "pyproject.toml"):
         shutil.copy(ROOT / name, root)
@@ -112,3 +119,14 @@ def sample(tmp_path: Path) -> Path:
     (root / "notebooks" / "profiles.yml").write_text("sample:\n  quick:\n    pause: 0.25\n")
     nbformat.write(sample_notebook(), root / "notebooks" / "sample.ipynb")
     return root
+
+
+def link_environment(root: Path) -> None:
+    """Let make find, below a small project, the environment that these tests run in."""
+    (root / ".venv").mkdir()
+    for path in BIN.parent.iterdir():
+        if path.name != "made-from":
+            (root / ".venv" / path.name).symlink_to(path)
+    made_from = [root / name for name in ("pyproject.toml", "requirements.lock", "requirements-torch.txt")]
+    text = f"{root.resolve()}\n" + "".join(path.read_text() for path in made_from)
+    (root / ".venv" / "made-from").write_text(text)

@@ -16,7 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import BIN, ROOT, complaint, l2scaling, snakemake
+from conftest import BIN, ROOT, complaint, l2scaling, lack, snakemake
 from pypdf import PdfReader
 
 from l2scaling.publish import pdf, site
@@ -32,13 +32,6 @@ SHIFTS = """
     .observe({type: "layout-shift", buffered: true});
 """
 MOST_SHIFT = 0.02
-
-
-def lack(what: str) -> None:
-    """Skip a test on a machine without its tool; the full check has them all and may not."""
-    if os.environ.get("CI"):
-        pytest.fail(what)
-    pytest.skip(what)
 
 
 def opened(context, path: Path, anchor: str = ""):
@@ -291,7 +284,7 @@ def test_what_depends_on_the_address_is_there_when_there_is_one_and_only_then(sa
 
 
 def test_a_build_killed_between_its_renames_is_mended_by_the_next(tmp_path):
-    place, old = tmp_path / "html", tmp_path / "html.old"
+    place, old = tmp_path / "html", tmp_path / ".html.old"
     old.mkdir()
     (old / "index.html").write_text("the last good one")
     site._restore(place)

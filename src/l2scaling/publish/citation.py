@@ -1,14 +1,14 @@
 """References to the book and to its chapters, made from CITATION.cff and the published runs."""
 
+import datetime
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from html import escape
 from typing import Any
 
-import yaml
-
-from l2scaling.publish.project import Project, read_notebook, title, unknown
+from l2scaling.publish import gather
+from l2scaling.publish.project import Project, RequestError, brief, read_yaml, title, unknown
 from l2scaling.publish.provenance import content_hash
 
 FORMATS = ("bibtex", "ris", "csl-json", "text")
@@ -68,22 +68,37 @@ def reference(project: Project, what: str, profile: str = "published") -> Refere
     chapters = project.chapters()
     if what != "book" and what not in chapters:
         raise unknown("chapter", what, ["book", *chapters])
-    book = yaml.safe_load((project.root / "CITATION.cff").read_text())
-    url = book.get("url")
-    if url and what != "book":
-        url = f"{url.rstrip('/')}/notebooks/{what}.html"
+    book = book_reference(project)
     runs = [_run(project, chapter, profile) for chapter in (chapters if what == "book" else [what])]
-    year, month, day = (int(part) for part in str(book["date-released"]).split("-"))
-    return Reference(
-        key=f"l2scaling-{what}",
-        authors=tuple(_author(entry) for entry in book["authors"]),
-        book=book["title"],
-        chapter=None if what == "book" else title(project.source(what)),
-        date=(year, month, day),
-        version=str(book["version"]),
-        url=url,
-        run=_joint(runs),
-    )
+    if what == "book":
+        return replace(book, run=_joint(runs))
+    url = book.url and f"{book.url.rstrip('/')}/notebooks/{what}.html"
+    chapter = title(project.source(what))
+    return replace(book, key=f"l2scaling-{what}", chapter=chapter, url=url, run=_joint(runs))
+
+
+def book_reference(project: Project) -> Reference:
+    """Return what CITATION.cff says of the book, without a run, or raise ``RequestError``."""
+    form = "title, version, date-released, authors with their names, and a url if there is one"
+    book = read_yaml(project.root / "CITATION.cff", form)
+    try:
+        year, month, day = (int(part) for part in str(book["date-released"]).split("-"))
+        found = Reference(
+            key="l2scaling-book",
+            authors=tuple(_author(entry) for entry in book["authors"]),
+            book=book["title"],
+            chapter=None,
+            date=datetime.date(year, month, day).timetuple()[:3],
+            version=str(book["version"]),
+            url=book.get("url"),
+            run=None,
+        )
+        names = [name for author in found.authors for name in (author.family, author.given)]
+        if not all(isinstance(text, str) for text in (found.book, found.url or "", *names)):
+            raise TypeError("a field is no text")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RequestError(f"CITATION.cff is broken ({brief(error)}); allowed: {form}") from error
+    return found
 
 
 def _author(entry: dict[str, str]) -> Author:
@@ -104,10 +119,9 @@ def written(one: Reference, form: str) -> str:
 
 
 def _run(project: Project, chapter: str, profile: str) -> str | None:
-    path = project.run_path(chapter, profile)
-    if not path.is_file():
+    if not project.run_path(chapter, profile).is_file():
         return None
-    return content_hash(read_notebook(path, f"run of chapter {chapter!r} in profile {profile!r}"))
+    return content_hash(gather.executed(project, chapter, profile))
 
 
 def _joint(runs: list[str | None]) -> str | None:

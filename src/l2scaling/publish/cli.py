@@ -1,7 +1,9 @@
 """The command ``l2scaling``: list, run, gather, cite and build."""
 
 import argparse
+import io
 import json
+import logging
 import re
 import sys
 import time
@@ -12,11 +14,13 @@ from typing import Any, NoReturn
 
 from l2scaling import __version__, conventions
 from l2scaling.evidence import number
-from l2scaling.publish import citation, controls, gather, pdf, reproduce, robustness, site, sweep
+from l2scaling.publish import citation, controls, gather, pdf, release, reproduce, robustness, site, sweep
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
 from l2scaling.publish.provenance import is_fresh
 from l2scaling.publish.run import CELL_TIMEOUT, run_chapter
+
+_SILENCE = logging.NullHandler()
 
 
 class _Parser(argparse.ArgumentParser):
@@ -28,6 +32,10 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 done, 1 the computation failed, 2 the request was wrong."""
+    # what libraries log would drown the one line that names the cause
+    logging.getLogger().addHandler(_SILENCE)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that cannot show λ is no reason to fail
+        sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         options.command(find_project(), options)
@@ -39,7 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(130, "interrupted; what was good before is untouched")
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a listing, such as head, has gone
+    except OSError as error:  # a full disk, a folder that cannot be written
+        return _complain(1, f"{_cause(error)}; what was good before is untouched")
     return 0
+
+
+def _cause(error: OSError) -> str:
+    if error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    # a folder that could not be copied: one complaint a file, the last part of each being the cause
+    several = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(several[0][-1]) if several else str(error)
 
 
 def _complain(status: int, message: object) -> int:
@@ -132,6 +150,11 @@ def _parser() -> argparse.ArgumentParser:
 
     printing = add("pdf", _pdf, "Print a built book into one PDF, which its pages then link.")
     printing.add_argument("--site", type=Path, metavar="FOLDER", help="_build/html if not given")
+
+    packing = add("release", _release, "Pack a built book, its runs and the results into one archive.")
+    _profile(packing)
+    packing.add_argument("--site", type=Path, metavar="FOLDER", help="_build/html if not given")
+    packing.add_argument("--output", type=Path, metavar="FOLDER", help="_build/release if not given")
     return parser
 
 
@@ -281,6 +304,12 @@ def _pdf(project: Project, options: argparse.Namespace) -> None:
     path = pdf.print_book(project, options.site or project.build / "html")
     print(f"pdf: {time.monotonic() - started:.1f} s", file=sys.stderr)
     print(path)
+
+
+def _release(project: Project, options: argparse.Namespace) -> None:
+    project.profile_values("", options.profile)  # refuses an unknown profile
+    book, folder = options.site or project.build / "html", options.output or project.build / "release"
+    print(release.release(project, options.profile, book, folder))
 
 
 def _show(rows: list[dict[str, Any]], as_json: bool, columns: list[str]) -> None:

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import yaml
-
 from l2scaling.evidence import Record, number
 from l2scaling.publish.gather import claims, records_of
 from l2scaling.publish.ledger import claim_anchor, verdict
-from l2scaling.publish.points import Point, check_jobs, executed, require_all, run_points, writable
-from l2scaling.publish.project import Project, RunError
+from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
+from l2scaling.publish.project import Project, RequestError, RunError, brief, read_yaml
 
 PROFILE = "quick"
 """A sabotage that shows in the shortest runs needs no longer ones."""
+
+
+FORM = "a list of chapter, claims, sabotage and parameters"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,11 @@ class Outcome:
 
 def controls(project: Project) -> list[Control]:
     """Return all controls, in order."""
-    entries = yaml.safe_load((project.root / "book" / "controls.yml").read_text())
-    return [Control(**(entry | {"claims": tuple(entry["claims"])})) for entry in entries]
+    path = project.root / "book" / "controls.yml"
+    try:
+        return [Control(**(entry | {"claims": tuple(entry["claims"])})) for entry in read_yaml(path, FORM)]
+    except (TypeError, KeyError) as error:
+        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {FORM}") from error
 
 
 def outcomes(
@@ -98,13 +102,13 @@ def _moved(before: Record, after: Record) -> float:
 
 def run_controls(project: Project, jobs: int | None) -> Path:
     """Run every chapter honestly and under each sabotage, and write results/controls.json."""
-    check_jobs(jobs)
+    where = workers(project, jobs)
     every = controls(project)
     honest = {one.chapter: Point(one.chapter, PROFILE) for one in every}
     broken = [Point(one.chapter, PROFILE, one.parameters) for one in every]
     folder = writable(project.build / "controls")
     points = [*honest.values(), *broken]
-    run_points(project, points, folder, jobs, "controls")
+    run_points(project, points, folder, where, "controls")
     require_all(folder, points)
 
     def records(point: Point) -> list[Record]:
@@ -130,18 +134,18 @@ def published(project: Project) -> list[Outcome]:
 def controls_page(outcomes: Sequence[Outcome]) -> str:
     """Return the table of claims, what was broken, and what became of the verdict."""
     lines = [
-        "| claim | what was broken | verdict | met before | met under it | a record that fell | predicted "
-        "| before | under it |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| claim | what was broken | verdict | records met | a record that fell | predicted | before "
+        "| under it |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in outcomes:
         given = " ".join(f"`-p {name} {value}`" for name, value in one.parameters.items())
-        claim = f"[{one.claim}](verdicts.md#{claim_anchor(one.claim)})"
+        claim = f"[{one.claim}](#{claim_anchor(one.claim)})"
         under = "none" if one.under is None else number(one.under)
         lines.append(
             f"| {claim} | [{one.chapter}](../notebooks/{one.chapter}.ipynb): {one.sabotage} ({given}) "
-            f"| {one.verdict.partition(';')[0]} | {one.met} of {one.records} | {one.met_under} of "
-            f"{one.records} | {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
+            f"| {one.verdict.partition(';')[0]} | {one.met} of {one.records}, then {one.met_under} "
+            f"| {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 
 from l2scaling.evidence import MIME, Record
-from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
+from l2scaling.publish.project import Project, RequestError, RunError, brief, read_notebook, read_yaml
 
 RELATIVE_TOLERANCE = 1e-3
 INTERVAL_TOLERANCE = 0.25
 """How far a number may move before it needs review: by the first share of itself, of its prediction or
 of its margin, which is room for another processor's rounding, or by the second of its interval."""
+
+_CLAIMS_FORM = "a list of claims, each with id, thread, who, claim, ruling and chapters"
 
 ROUNDING = 1e-9
 """How far, relatively, a prediction or margin may move that is itself computed."""
@@ -25,6 +26,15 @@ RESIDUAL = 1e-5
 
 
 NUMBERS = ("predicted", "measured", "low", "high", "margin")
+THREADS = {
+    "T1": ("thread 1", "https://stats.stackexchange.com/questions/316961/l2-regularization-constant"),
+    "T2": (
+        "thread 2",
+        "https://datascience.stackexchange.com/questions/73134/"
+        "should-the-lambda-for-l1-norm-regularizer-inversely-be-proportional-to-the-numbe",
+    ),
+}
+"""Where the claims were made: name and address of each thread."""
 
 
 @dataclass(frozen=True)
@@ -48,30 +58,78 @@ class Claim:
 
 def claims(project: Project) -> list[Claim]:
     """Return the claims on trial, in order."""
-    entries = yaml.safe_load((project.root / "book" / "claims.yml").read_text())
-    return [Claim(**(entry | {"chapters": tuple(entry["chapters"])})) for entry in entries]
+    entries = read_yaml(project.root / "book" / "claims.yml", _CLAIMS_FORM)
+    if not isinstance(entries, list):
+        raise RequestError(f"claims.yml is broken (it is no list); allowed: {_CLAIMS_FORM}")
+    return [_claim(number, entry) for number, entry in enumerate(entries, 1)]
+
+
+def _claim(number: int, entry: Any) -> Claim:
+    """Read one claim, or raise ``RequestError`` saying which is broken."""
+    try:
+        claim = Claim(**(entry | {"chapters": tuple(entry["chapters"])}))
+        if claim.thread not in THREADS:
+            raise TypeError(f"its thread is {claim.thread!r}")
+        words = [value for name, value in vars(claim).items() if name != "chapters"]
+        if not all(isinstance(one, str) for one in (*words, *entry["chapters"])):
+            raise TypeError("a field is no text")
+    except (TypeError, KeyError) as error:
+        raise RequestError(
+            f"claims.yml is broken (claim number {number}: {brief(error)}); allowed: {_CLAIMS_FORM}"
+        ) from error
+    return claim
 
 
 def executed(project: Project, chapter: str, profile: str) -> nbformat.NotebookNode:
     """Return the executed notebook of a chapter, or raise ``RequestError`` if there is none."""
-    path = project.run_path(chapter, profile)
-    if not path.is_file():
+    require_run(project, chapter, profile)
+    what = f"run of chapter {chapter!r} in profile {profile!r}"
+    notebook = read_notebook(project.run_path(chapter, profile), what)
+    record, times = (notebook.metadata.get(name) for name in ("l2scaling", "papermill"))
+    if not (
+        isinstance(record, dict)
+        and record.keys() >= {"chapter", "parameters", "source"}
+        and isinstance(times, dict)
+        and isinstance(times.get("duration"), int | float)
+    ):
+        raise RequestError(f"{what} does not say how it was made; allowed: what l2scaling run writes")
+    return notebook
+
+
+def require_run(project: Project, chapter: str, profile: str) -> None:
+    """Raise ``RequestError`` unless the chapter has a run in this profile."""
+    if not project.run_path(chapter, profile).is_file():
         raise RequestError(
             f"chapter {chapter!r} has no run in profile {profile!r}; "
             f"make one with: l2scaling run {chapter} --profile {profile}"
         )
-    return read_notebook(path, f"run of chapter {chapter!r} in profile {profile!r}")
 
 
 def records_of(notebook: nbformat.NotebookNode) -> list[Record]:
-    """Return the records that an executed notebook carries, where what is not finite stands as text."""
-    return [
-        Record(**(entry | {name: float(entry[name]) for name in NUMBERS}))
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for output in cell.outputs
-        for entry in output.get("data", {}).get(MIME, [])
-    ]
+    """Return the records that an executed notebook carries, or raise ``RequestError`` if one is broken.
+
+    What is not finite stands there as text.
+    """
+    try:
+        return [
+            _record(entry)
+            for cell in notebook.cells
+            if cell.cell_type == "code"
+            for output in cell.outputs
+            for entry in output.get("data", {}).get(MIME, [])
+        ]
+    except (TypeError, ValueError) as error:
+        raise RequestError(
+            f"evidence in a run cannot be read ({brief(error)}); allowed: what l2scaling.evidence writes"
+        ) from error
+
+
+def _record(entry: Any) -> Record:
+    record = Record(**(entry | {name: float(entry[name]) for name in NUMBERS}))
+    texts = (record.claim or "", record.chapter, record.quantity, record.kind)
+    if not all(isinstance(one, str) for one in texts) or not isinstance(record.n, int):
+        raise TypeError(f"a field of {record.quantity!r} has the wrong type")
+    return record
 
 
 def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Record]:
@@ -81,9 +139,10 @@ def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Reco
 
 def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
     """Make the published runs' records the reviewed ones; return the files written."""
+    # all are read before the first is written
+    found = {chapter: records_of(executed(project, chapter, "published")) for chapter in chapters}
     written = []
-    for chapter in chapters:
-        records = records_of(executed(project, chapter, "published"))
+    for chapter, records in found.items():
         path = _published_path(project, chapter)
         path.parent.mkdir(exist_ok=True)
         rows = [asdict(record) for record in records]

@@ -9,17 +9,8 @@ from typing import Any
 import nbformat
 
 from l2scaling.evidence import Record, records_table
-from l2scaling.publish.gather import Claim
+from l2scaling.publish.gather import THREADS, Claim
 from l2scaling.publish.parameters import Parameter
-
-THREADS = {
-    "T1": ("thread 1", "https://stats.stackexchange.com/questions/316961/l2-regularization-constant"),
-    "T2": (
-        "thread 2",
-        "https://datascience.stackexchange.com/questions/73134/"
-        "should-the-lambda-for-l1-norm-regularizer-inversely-be-proportional-to-the-numbe",
-    ),
-}
 
 UNTRIED = "not yet tried"
 

@@ -13,19 +13,28 @@ import itertools
 import json
 import math
 import re
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
 import nbformat
 import papermill
 
-from l2scaling.publish.project import RequestError, unknown
+from l2scaling.publish.project import RequestError, brief, unknown
 
-_NUMBER = r"(-?[\d.]+(?:e[+-]?\d+)?)"
+_NUMBER = r"(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
 _RANGE = re.compile(rf"{_NUMBER} to {_NUMBER}")
 _VALUES = re.compile(rf"(\d+) to (\d+) increasing values from {_NUMBER} to {_NUMBER}")
 _CHOICE = re.compile(r"one of (.+)")
-_TYPES = ("int", "float", "bool", "str", "list[int]", "list[float]")
+_FORMS = {
+    "int": _RANGE,
+    "float": _RANGE,
+    "bool": re.compile("true or false"),
+    "str": _CHOICE,
+    "list[int]": _VALUES,
+    "list[float]": _VALUES,
+}
+"""What may stand for ``allowed`` with each type."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Parameter:
             rising = all(a < b for a, b in itertools.pairwise(value))
             return fewest <= len(value) <= most and rising and all(low <= one <= high for one in value)
         match = _RANGE.fullmatch(self.allowed)
-        assert match, "declared() admits no other form"
+        assert match, "declared() admits no other form for a number"
         return float(match[1]) <= value <= float(match[2])
 
 
@@ -131,13 +140,16 @@ def declared(notebook: nbformat.NotebookNode, chapter: str) -> list[Parameter]:
     if len(cells) != 1:
         raise RequestError(f"chapter {chapter!r} has {len(cells)} cells tagged 'parameters'; allowed: 1")
     try:
-        statements = ast.parse(cells[0].source).body
+        with warnings.catch_warnings(action="error"):  # on what Python is about to forbid
+            statements = ast.parse(cells[0].source).body
         literals = {node.target.id: ast.literal_eval(node.value) for node in statements}
-    except (SyntaxError, ValueError, AttributeError) as error:
+        seen = papermill.inspect_notebook(notebook)
+    except Exception as error:  # of Python for what is no literal, of papermill for an unknown kernel
         raise RequestError(
-            f"chapter {chapter!r}: broken parameters cell; allowed: lines 'name: type = literal  # help'"
+            f"chapter {chapter!r}: broken parameters cell ({brief(error)}); "
+            "allowed: lines 'name: type = literal  # help', for a kernel of Python"
         ) from error
-    found = [_parameter(seen, literals, chapter) for seen in papermill.inspect_notebook(notebook).values()]
+    found = [_parameter(one, literals, chapter) for one in seen.values()]
     if [parameter.name for parameter in found] != list(literals):
         raise RequestError(f"chapter {chapter!r}: papermill cannot see all parameters; allowed: one a line")
     return found
@@ -147,11 +159,12 @@ def _parameter(seen: dict[str, Any], literals: dict[str, Any], chapter: str) -> 
     name, kind = seen["name"], seen["inferred_type_name"]
     where = f"chapter {chapter!r}, parameter {name!r}"
     help_text, _, allowed = seen["help"].rpartition("; ")
-    forms = (_RANGE, _VALUES, _CHOICE, re.compile("true or false"))
-    if kind not in _TYPES:
-        raise RequestError(f"{where}: type {kind!r}; allowed: {', '.join(_TYPES)}")
-    if not help_text or not any(form.fullmatch(allowed) for form in forms):
-        raise RequestError(f"{where}: help {seen['help']!r}; allowed: 'meaning [unit]; range'")
+    if kind not in _FORMS:
+        raise RequestError(f"{where}: type {kind!r}; allowed: {', '.join(_FORMS)}")
+    if not help_text or not _FORMS[kind].fullmatch(allowed):
+        raise RequestError(
+            f"{where}: help {seen['help']!r}; allowed: 'meaning [unit]; range', with a range for {kind}"
+        )
     parameter = Parameter(name, kind, literals.get(name), allowed, help_text)
     parameter.check(parameter.default)
     return parameter

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import nbformat
 
+from l2scaling.publish.placement import VARIABLE, placement
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
 
 
@@ -38,11 +39,13 @@ class Point:
         return ", ".join(f"{name}={value}" for name, value in self.values.items()) or "as it is"
 
 
-def run_points(project: Project, points: Sequence[Point], folder: Path, jobs: int | None, what: str) -> None:
+def run_points(
+    project: Project, points: Sequence[Point], folder: Path, where: Sequence[str], what: str
+) -> None:
     """Run every point that has no result yet in a folder that ``writable`` has made.
 
-    A point that fails costs no other; ``missing`` names it afterwards. ``what`` begins the lines of
-    progress.
+    A point that fails costs no other; ``require_all`` names it afterwards. ``where`` comes from
+    ``workers``; ``what`` begins the lines of progress.
     """
     plan = folder / "plan.json"
     wanted = {
@@ -51,7 +54,7 @@ def run_points(project: Project, points: Sequence[Point], folder: Path, jobs: in
     }
     plan.write_text(json.dumps({"points": wanted, "folder": str(folder)}, indent=1) + "\n")
     command = [
-        sys.executable, "-m", "snakemake", "--cores", str(jobs or os.cpu_count()), "--nolock",
+        sys.executable, "-m", "snakemake", *where, "--nolock",
         "--rerun-incomplete", "--keep-going", "--quiet", "all", "--config", f"points={plan}",
     ]  # fmt: skip
     with (folder / "snakemake.log").open("w") as log:
@@ -66,24 +69,29 @@ def run_points(project: Project, points: Sequence[Point], folder: Path, jobs: in
             raise
 
 
-def check_jobs(jobs: int | None) -> None:
-    """Raise ``RequestError`` unless points can be run, that many at once."""
+def workers(project: Project, jobs: int | None) -> list[str]:
+    """Return the options that tell Snakemake where to run points and how many at once.
+
+    Raises ``RequestError`` if that cannot be done, before anything is written.
+    """
     if jobs is not None and jobs < 1:
         raise RequestError(f"--jobs {jobs}: allowed 1 or more")
     if importlib.util.find_spec("snakemake") is None:
         raise RequestError("this needs Snakemake; allowed: an installation with pip install -e '.[book]'")
+    return placement(project, jobs)
 
 
 def writable(folder: Path) -> Path:
     """Make a folder for points and return its full path, or raise ``RequestError``."""
-    path = folder.resolve()
     try:
+        path = folder.resolve()
         (path / "points").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        cause = getattr(error, "strerror", None) or error
         raise RequestError(
-            f"output {str(folder)!r} cannot be written ({error.strerror}); allowed: a folder you may write to"
+            f"output {str(folder)!r} cannot be written ({cause}); allowed: a folder you may write to"
         ) from error
     return path
 
@@ -108,7 +116,8 @@ def require_all(folder: Path, points: Sequence[Point]) -> None:
 
 def _environment(project: Project) -> dict[str, str]:
     here = str(Path(sys.executable).parent)
-    return os.environ | {
+    kept = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    return kept | {
         "L2SCALING_PROJECT": str(project.root), "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"
     }  # fmt: skip
 

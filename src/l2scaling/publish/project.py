@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ import nbformat
 import yaml
 
 PROFILES = ("quick", "published", "full")
+
+_TOC_FORM = "a table of contents of Jupyter Book"
 
 
 class RequestError(Exception):
@@ -54,8 +57,19 @@ class Project:
 
     def chapters(self) -> list[str]:
         """Return the names of the chapters in the book's order, as _toc.yml has them."""
-        files = _toc_files(yaml.safe_load((self.root / "_toc.yml").read_text()))
-        return [name.removeprefix("notebooks/") for name in files if name.startswith("notebooks/")]
+        toc = read_yaml(self.root / "_toc.yml", _TOC_FORM)
+        if not isinstance(toc, dict) or "root" not in toc:
+            raise RequestError(f"_toc.yml is broken (it has no root); allowed: {_TOC_FORM}")
+        try:
+            files = _toc_files(toc)
+        except RecursionError as error:  # an alias may stand for what contains it
+            raise RequestError(f"_toc.yml is broken (it contains itself); allowed: {_TOC_FORM}") from error
+        names = [name.removeprefix("notebooks/") for name in files if name.startswith("notebooks/")]
+        for name in names:  # they become parts of paths
+            if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
+                allowed = "lower-case letters, digits and hyphens, a letter first"
+                raise RequestError(f"_toc.yml names a chapter {name!r}; allowed: {allowed}")
+        return names
 
     def require_chapter(self, name: str) -> None:
         """Raise ``RequestError`` unless the book has this chapter."""
@@ -77,16 +91,14 @@ class Project:
         """Return the parameters that a profile sets differently from the notebook's defaults."""
         if profile not in PROFILES:
             raise unknown("profile", profile, PROFILES)
-        path = self.notebooks / "profiles.yml"
-        try:
-            table = yaml.safe_load(path.read_text()) or {}
-            values = (table.get(chapter) or {}).get(profile) or {}
-            return dict(values)
-        except (yaml.YAMLError, AttributeError, TypeError, ValueError, OSError) as error:
-            cause = " ".join(str(error).split())
-            raise RequestError(
-                f"{path.name} is broken ({cause}); allowed: chapter, then profile, then name: value"
-            ) from error
+        form = "chapter, then profile, then name: value"
+        values = read_yaml(self.notebooks / "profiles.yml", form) or {}
+        for key in (chapter, profile):
+            values = (values.get(key) or {}) if isinstance(values, dict) else None
+        if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+            where = f"{chapter!r}, profile {profile!r}"
+            raise RequestError(f"profiles.yml is broken (at chapter {where}); allowed: {form}")
+        return values
 
 
 def find_project() -> Project:
@@ -100,14 +112,30 @@ def find_project() -> Project:
     return Project(root)
 
 
+def read_yaml(path: Path, allowed: str) -> Any:
+    """Read a YAML file, or raise ``RequestError`` naming it and what it has to hold."""
+    try:
+        return yaml.safe_load(path.read_text())
+    except Exception as error:  # PyYAML raises half a dozen unrelated types
+        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {allowed}") from error
+
+
+def brief(error: Exception) -> str:
+    """Return what an exception says as one short line, or its name if it says nothing."""
+    said = " ".join(str(error).split()) or type(error).__name__
+    return said if len(said) <= 160 else f"{said[:157]}..."
+
+
 def read_notebook(path: Path, what: str) -> nbformat.NotebookNode:
     """Read and validate a notebook file, or raise ``RequestError`` naming it."""
     try:
-        notebook = nbformat.read(path, as_version=4)
-        nbformat.validate(notebook)
+        with warnings.catch_warnings(action="error"):  # on what will be an error in its next version
+            notebook = nbformat.read(path, as_version=4)
+            nbformat.validate(notebook)
     except Exception as error:  # nbformat raises a dozen unrelated types
-        cause = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        raise RequestError(f"{what} cannot be read ({cause}); allowed: a notebook of format 4") from error
+        raise RequestError(
+            f"{what} cannot be read ({brief(error)}); allowed: a notebook of format 4"
+        ) from error
     return notebook
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from l2scaling.publish import gather
-from l2scaling.publish.points import Point, check_jobs, executed, require_all, run_points, writable
+from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
 from l2scaling.publish.project import Project, RequestError
 
 STATES = ("same", "within tolerance", "drifted")
@@ -32,7 +32,7 @@ def reproduce(
     In profile ``published`` the records of ``results/`` are the reference, in others those of the
     last run in that profile. ``RunError`` names chapters that failed, after all have run.
     """
-    check_jobs(jobs)
+    where = workers(project, jobs)
     for chapter in chapters:
         project.require_chapter(chapter)
     references = {chapter: _reference(project, chapter, profile) for chapter in chapters}
@@ -40,7 +40,7 @@ def reproduce(
     points = {chapter: Point(chapter, profile) for chapter in chapters}
     for point in points.values():  # a result of an earlier call proves nothing now
         (folder / "tracked" / f"{point.name}.ipynb").unlink(missing_ok=True)
-    run_points(project, list(points.values()), folder, jobs, "reproduce")
+    run_points(project, list(points.values()), folder, where, "reproduce")
     require_all(folder, list(points.values()))
     return [
         one

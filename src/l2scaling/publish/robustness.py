@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import yaml
-
 from l2scaling.evidence import Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.ledger import claim_anchor
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.points import Point, check_jobs, executed, require_all, run_points, writable
-from l2scaling.publish.project import Project, RequestError
+from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
+from l2scaling.publish.project import Project, RequestError, brief, read_yaml
 
 PROFILE = "quick"
 EXPECTATIONS = ("keeps", "breaks")
+FORM = "chapter, then parameter, then value: keeps or breaks"
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,16 @@ class Finding:
 
 def trials(project: Project) -> list[Trial]:
     """Return all trials of book/robustness.yml, every value checked."""
-    table = yaml.safe_load((project.root / "book" / "robustness.yml").read_text())
-    every = [
-        Trial(chapter, parameter, str(value), expected)
-        for chapter, parameters in table.items()
-        for parameter, values in parameters.items()
-        for value, expected in values.items()
-    ]
+    path = project.root / "book" / "robustness.yml"
+    try:
+        every = [
+            Trial(chapter, parameter, str(value), expected)
+            for chapter, parameters in read_yaml(path, FORM).items()
+            for parameter, values in parameters.items()
+            for value, expected in values.items()
+        ]
+    except AttributeError as error:
+        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {FORM}") from error
     for one in every:
         if one.expected not in EXPECTATIONS:
             raise RequestError(f"expectation {one.expected!r}; allowed: {', '.join(EXPECTATIONS)}")
@@ -79,12 +81,12 @@ def finding(trial: Trial, before: Sequence[Record], after: Sequence[Record]) -> 
 
 def run_robustness(project: Project, jobs: int | None) -> Path:
     """Run every trial, and every chapter without one; write results/robustness.json."""
-    check_jobs(jobs)
+    where = workers(project, jobs)
     every = trials(project)
     plain = {one.chapter: Point(one.chapter, PROFILE) for one in every}
     folder = writable(project.build / "robustness")
     points = [*plain.values(), *(one.point for one in every)]
-    run_points(project, points, folder, jobs, "robustness")
+    run_points(project, points, folder, where, "robustness")
     require_all(folder, points)
 
     def records(point: Point) -> list[Record]:
@@ -134,7 +136,7 @@ def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
 
 
 def _named(quantity: str | None, claim: str | None) -> str:
-    return f"{quantity} ([{claim}](verdicts.md#{claim_anchor(claim)}))" if claim else str(quantity)
+    return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
 
 
 def _published(project: Project) -> Path:

@@ -77,9 +77,11 @@ def run_chapter(
             missing = MissingFrameworkError.__name__
             if isinstance(error, PapermillExecutionError) and error.ename == missing:
                 raise RequestError(f"chapter {chapter!r} cannot run: {error.evalue}") from error
-        if not working.is_file():
-            raise RunError(f"chapter {chapter!r} failed before its first cell: {cause}")
-        executed = read_notebook(working, "the executed notebook")
+        try:
+            executed = read_notebook(working, "the executed notebook")
+        except RequestError as error:  # papermill wrote nothing, or the disk was full
+            place = "while writing its notebook" if working.is_file() else "before its first cell"
+            raise RunError(f"chapter {chapter!r} failed {place}: {cause or error}") from error
         place = _place(executed)
         executed = _scrub(executed, source, record)
         # papermill calls a run that was cut short a success: look for ourselves.
@@ -105,16 +107,19 @@ def _target(
         except OSError as error:
             raise RequestError(f"output {str(output)!r} cannot be written ({error.strerror})") from error
     output = Path(output)
-    if output.suffix != ".ipynb" or output.is_dir():
-        raise RequestError(f"output {str(output)!r} is no such file; allowed: a file name ending in .ipynb")
-    if output.resolve().parent == project.notebooks.resolve():
-        raise RequestError(f"output {str(output)!r} lies among the sources; allowed: any other folder")
     try:
+        if output.suffix != ".ipynb" or output.is_dir():
+            raise RequestError(
+                f"output {str(output)!r} is no such file; allowed: a file name ending in .ipynb"
+            )
+        if output.resolve().parent == project.notebooks.resolve():
+            raise RequestError(f"output {str(output)!r} lies among the sources; allowed: any other folder")
         with tempfile.TemporaryFile(dir=output.parent):
             pass
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        cause = getattr(error, "strerror", None) or error
         raise RequestError(
-            f"output {str(output)!r} cannot be written ({error.strerror}); allowed: a folder you may write to"
+            f"output {str(output)!r} cannot be written ({cause}); allowed: a folder you may write to"
         ) from error
     return output
 
@@ -165,11 +170,11 @@ def _kernel_messages_to(log: Path) -> Iterator[TextIO]:
 
 def _cause(error: Exception, cell_timeout: int) -> str:
     if isinstance(error, PapermillExecutionError):
-        return f"{error.ename}: {' '.join(str(error.evalue).split())}"
+        return f"{error.ename}: {' '.join(str(error.evalue).split())}".removesuffix(": ")
     if isinstance(error, CellTimeoutError):
         return f"the cell ran longer than {cell_timeout} s"
     if isinstance(error, DeadKernelError):
-        return "the kernel died"
+        return "the kernel died, as it does when it is killed or memory runs out"
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
@@ -211,14 +216,15 @@ def _scrub(
 
 
 def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
-    """Put a notebook in place in one step, so that no reader ever sees half of it."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".partial", delete=False) as file:
-        written = Path(file.name)
-        try:
+    """Put a notebook in place in one step, so that no reader ever sees half of it.
+
+    The half that a killed run may leave has one name, so that the next run takes it away.
+    """
+    partial = path.with_suffix(".partial")
+    try:
+        with partial.open("w") as file:
             nbformat.write(notebook, file)
-            file.flush()
-            written.chmod(0o644)
-            written.replace(path)
-        except BaseException:
-            written.unlink()
-            raise
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,11 +1,14 @@
 """From executed notebooks to HTML: lay out the sources, build them, put the site in place."""
 
+import contextlib
+import ctypes
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +21,6 @@ from l2scaling.publish import (
     citation,
     controls,
     dress,
-    explorer,
     gather,
     ledger,
     reference,
@@ -26,30 +28,70 @@ from l2scaling.publish import (
 )
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
-from l2scaling.publish.project import Project, RunError, title
+from l2scaling.publish.project import Project, RequestError, RunError, read_yaml, title
+from l2scaling.publish.provenance import is_fresh
 
 
 def build_site(project: Project, profile: str, destination: Path) -> Path:
     """Build the book from a profile's runs and replace ``destination`` with it.
 
-    Returns the path of index.html. Evidence that may not be published, or any warning of
-    Jupyter Book, raises ``RunError`` and leaves ``destination`` as it was.
+    Returns the path of index.html. A run that is out of date, evidence that may not be
+    published, or any warning of Jupyter Book raises ``RunError`` and leaves ``destination`` as
+    it was; a destination that holds anything but a built book raises ``RequestError``.
     """
     major = version("jupyter-book").split(".")[0]
     if major != "1":
         raise RunError(f"Jupyter Book {major}.x is installed; allowed: 1.x, which 'make book' installs")
     work = project.build / "work" / profile
     log = project.build / f"site-{profile}.log"
-    with exclusive(project, work), exclusive(project, destination):
-        _restore(destination)
-        _build(project, profile, work, log)
-        _replace(work / "output" / "_build" / "html", destination)
+    place = _place(destination)
+    # what is wrong with the request is found before anything is written
+    citation.book_reference(project)
+    gather.claims(project)
+    _config(project)
+    if not project.chapters():
+        raise RequestError("_toc.yml names no chapter; allowed: one or more files of notebooks/")
+    for chapter in project.chapters():
+        gather.require_run(project, chapter, profile)
+    with exclusive(project, work), exclusive(project, place):
+        _restore(place)
+        shutil.rmtree(work, ignore_errors=True)
+        started = time.time()
+        with contextlib.ExitStack() as runs:  # none of which is replaced while they are read
+            for chapter in project.chapters():
+                runs.enter_context(exclusive(project, project.run_path(chapter, profile)))
+            assemble(project, profile, work / "source")
+        _build(work, log)
+        _require_unchanged(project, started)
+        _replace(work / "output" / "_build" / "html", place)
     return destination / "index.html"
 
 
-def _build(project: Project, profile: str, work: Path, log: Path) -> None:
-    shutil.rmtree(work, ignore_errors=True)
-    assemble(project, profile, work / "source")
+def _require_unchanged(project: Project, since: float) -> None:
+    """Refuse pages of sources that were edited meanwhile, of which Snakemake would know nothing."""
+    names = ("_toc.yml", "_config.yml", "CITATION.cff")
+    sources = [*(project.root / "book").rglob("*"), *(project.root / name for name in names)]
+    for path in sources:
+        if path.is_file() and path.stat().st_mtime > since:
+            name = path.relative_to(project.root)
+            raise RunError(f"{name} was edited while the pages were built from it; build again")
+
+
+def _place(destination: Path) -> Path:
+    """Return the destination's true path; refuse what holds other things, as they would be lost."""
+    what = f"output {str(destination)!r}"
+    try:
+        place = destination.resolve()
+        other = place.is_dir() and any(place.iterdir()) and not (place / "searchindex.js").is_file()
+        if other or (place.exists() and not place.is_dir()):
+            raise RequestError(f"{what} is no built book; allowed: a new folder, or one of an earlier build")
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        cause = getattr(error, "strerror", None) or error
+        raise RequestError(f"{what} cannot be written ({cause}); allowed: a new folder") from error
+    return place
+
+
+def _build(work: Path, log: Path) -> None:
     builder = str(Path(sys.executable).with_name("jupyter-book"))
     command = [builder, "build", "source", "--path-output", "output", "-W", "-n", "--keep-going"]
     with log.open("w") as file:
@@ -64,8 +106,15 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     Evidence is checked first; tables that the book makes of it are written beside the pages
     that include them, in ``book/_generated``.
     """
+    from l2scaling.publish import explorer  # brings torch, which no other command needs
+
     chapters = project.chapters()
     runs = {chapter: gather.executed(project, chapter, profile) for chapter in chapters}
+    # or runs from before and after an edit would stand in one book
+    if stale := [chapter for chapter in chapters if not is_fresh(project, chapter, profile)]:
+        raise RunError(
+            f"sources have changed since the runs of: {', '.join(stale)}; run them again, as make book does"
+        )
     titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
     records = [record for notebook in runs.values() for record in gather.records_of(notebook)]
     gather.check(project, profile, chapters, records)
@@ -150,13 +199,20 @@ def address(project: Project) -> str | None:
 
     The environment variable ``L2SCALING_ADDRESS`` comes first.
     """
-    cited = yaml.safe_load((project.root / "CITATION.cff").read_text()).get("url")
-    found = os.environ.get("L2SCALING_ADDRESS") or cited or ""
+    found = os.environ.get("L2SCALING_ADDRESS") or citation.book_reference(project).url or ""
     return found.rstrip("/") + "/" if re.fullmatch(r"https?://[^/\s@]+(/\S*)?", found) else None
 
 
+def _config(project: Project) -> dict[str, Any]:
+    form = "settings of Jupyter Book, html among them"
+    config = read_yaml(project.root / "_config.yml", form)
+    if not isinstance(config, dict) or not isinstance(config.get("html"), dict):
+        raise RequestError(f"_config.yml is broken (it has no html); allowed: {form}")
+    return config
+
+
 def _write_config(project: Project, path: Path) -> None:
-    config: dict[str, Any] = yaml.safe_load((project.root / "_config.yml").read_text())
+    config = _config(project)
     place = address(project)
     if place:
         config["html"]["baseurl"] = place
@@ -175,21 +231,40 @@ def _first_complaint(log: Path) -> str:
 
 
 def _old(place: Path) -> Path:
-    return place.with_name(f"{place.name}.old")
+    return place.with_name(f".{place.name}.old")
 
 
 def _restore(place: Path) -> None:
-    """Bring back the last good folder, if a build was killed between the renames of ``_replace``."""
+    """Bring back the last good folder, if a build was killed between two renames of ``_replace``."""
     if not place.exists() and _old(place).exists():
         _old(place).rename(place)
 
 
 def _replace(new: Path, place: Path) -> None:
-    """Put a finished folder in place; only the instant between two renames shows none."""
-    old = _old(place)
+    """Put a finished folder in place, in one step wherever the file system knows how to.
+
+    So a reader finds the old book or the new one at any moment, and so does whoever looks after
+    a kill. What was there before goes away with the folder in which the new one was made.
+    """
     place.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(old, ignore_errors=True)
-    if place.exists():
-        place.rename(old)
-    new.rename(place)
-    shutil.rmtree(old, ignore_errors=True)
+    near = place.with_name(f".{place.name}.new")  # to be renamed, it has to lie on the same disk
+    shutil.rmtree(near, ignore_errors=True)
+    shutil.move(new, near)
+    if not place.exists():
+        near.rename(place)
+    elif not _exchanged(near, place):
+        shutil.rmtree(_old(place), ignore_errors=True)
+        place.rename(_old(place))
+        near.rename(place)
+        shutil.rmtree(_old(place), ignore_errors=True)
+    shutil.rmtree(near, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change places at once, and say whether this system and disk can do that."""
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, for which Python has no name
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    return rename(here, bytes(one), here, bytes(other), exchange) == 0

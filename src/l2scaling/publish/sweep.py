@@ -12,11 +12,10 @@ from typing import Any
 
 import nbformat
 
-from l2scaling import figures_sweeps
 from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.points import Point, check_jobs, executed, is_done, require_all, run_points, writable
+from l2scaling.publish.points import Point, executed, is_done, require_all, run_points, workers, writable
 from l2scaling.publish.project import Project, RequestError
 
 MOST_POINTS = 10_000
@@ -40,8 +39,10 @@ def points(
         for value in values:
             resolve(parameters, overrides, {name: value})
     if seeds is not None:
-        if seeds < 1 or "seed" in axes:
-            raise RequestError(f"--seeds {seeds}: allowed 1 or more, and no --grid seed=... beside it")
+        if not 1 <= seeds <= MOST_POINTS or "seed" in axes:
+            raise RequestError(
+                f"--seeds {seeds}: allowed 1 to {MOST_POINTS}, and no --grid seed=... beside it"
+            )
         first = overrides.get("seed", next(one.default for one in parameters if one.name == "seed"))
         axes["seed"] = [str(first + offset) for offset in range(seeds)]
         for value in axes["seed"]:
@@ -84,12 +85,12 @@ def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: in
     A point that fails costs no other; at the end ``RunError`` names those that failed. Called
     again with the same folder, it runs what is missing or out of date.
     """
-    check_jobs(jobs)
+    where = workers(project, jobs)
     if output is None:
         names = json.dumps(sorted(point.name for point in grid))
         output = project.build / "sweeps" / f"{grid[0].chapter}-{sha256(names.encode()).hexdigest()[:8]}"
     folder = writable(output)
-    run_points(project, grid, folder, jobs, "sweep")
+    run_points(project, grid, folder, where, "sweep")
     done = [point for point in grid if is_done(folder, point)]
     if done:
         _gather(folder, done)
@@ -137,6 +138,8 @@ def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> 
     quantities = list(dict.fromkeys(record.quantity for _, record in pairs))
     holds = {(point.name, record.quantity): record.holds for point, record in pairs}
     table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]
+    from l2scaling import figures_sweeps  # brings seaborn, which no other command needs
+
     return figures_sweeps.outcomes([point.words for point in done], quantities, table).svg()
 
 

@@ -1,0 +1,60 @@
+"""Where Snakemake sends the jobs: to the cores of this machine, or where a profile says."""
+
+import contextlib
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from l2scaling.publish.project import Project, RequestError, find_project
+
+VARIABLE = "SNAKEMAKE_PROFILE"
+"""The environment variable from which Snakemake itself takes a profile."""
+
+_ALLOWED = "allowed: a folder with a config.yaml for Snakemake, such as profiles/slurm"
+
+
+def placement(project: Project, jobs: int | None = None) -> list[str]:
+    """Return the options that tell Snakemake where to run jobs, and how many at once.
+
+    They take the place of the environment variable and hold in the project's folder. Raises
+    ``RequestError`` for a profile that could not be used, before Snakemake is started.
+    """
+    profile = os.environ.get(VARIABLE, "")
+    if profile in ("", "none"):
+        return ["--cores", str(jobs or os.cpu_count())]
+    if Path(profile).exists():  # or else it is a name that Snakemake knows
+        profile = os.path.relpath(profile, project.root)
+    with contextlib.chdir(project.root):
+        _refuse_unusable(profile)
+    return ["--profile", profile, *(["--jobs", str(jobs)] if jobs else [])]
+
+
+def _refuse_unusable(profile: str) -> None:
+    """Have Snakemake read the profile, and put what it says against it into one line."""
+    from snakemake.cli import CliException, get_profile_dir, parse_args  # takes a second
+
+    given = f"{VARIABLE}={os.environ[VARIABLE]!r}"
+    if get_profile_dir(profile) is None:
+        raise RequestError(f"{given} names no profile; {_ALLOWED}")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            _, read = parse_args(["--profile", profile])
+    except (SystemExit, CliException) as error:
+        words = said.getvalue() if isinstance(error, SystemExit) else str(error)
+        cause = " ".join(words.rpartition(": error: ")[2].split())
+        raise RequestError(f"{given} cannot be read ({cause}); {_ALLOWED}") from error
+    if read.jobs is None and read.cores is None:
+        raise RequestError(f"{given} sets neither jobs nor cores; allowed: a profile that limits one of them")
+    if read.executor == "slurm" and shutil.which("sbatch") is None:
+        raise RequestError(f"{given} needs sbatch, which is not here; allowed: a login node of Slurm")
+
+
+if __name__ == "__main__":  # for make
+    try:
+        print(*placement(find_project()))
+    except RequestError as error:
+        print(f"make: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,73 @@
+"""Profiles of Snakemake: the one for Slurm can be read, and what cannot be used is refused at once."""
+
+import os
+import subprocess
+
+import pytest
+from conftest import ROOT, complaint, l2scaling
+
+from l2scaling.publish.placement import VARIABLE, placement
+from l2scaling.publish.project import Project, RequestError
+
+SLURM = "profiles/slurm"
+
+
+def test_without_a_profile_jobs_run_here(monkeypatch):
+    for value in ("", "none"):
+        monkeypatch.setenv(VARIABLE, value)
+        assert placement(Project(ROOT)) == ["--cores", str(os.cpu_count())]
+    monkeypatch.delenv(VARIABLE)
+    assert placement(Project(ROOT), jobs=3) == ["--cores", "3"]
+
+
+def test_the_profile_for_slurm_is_read_from_any_folder(monkeypatch, tmp_path):
+    submit = tmp_path / "sbatch"
+    submit.touch(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for cwd, value in ((ROOT, SLURM), (tmp_path, str(ROOT / SLURM))):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setenv(VARIABLE, value)
+        assert placement(Project(ROOT)) == ["--profile", SLURM]
+        assert placement(Project(ROOT), jobs=3) == ["--profile", SLURM, "--jobs", "3"]
+
+
+def test_slurm_is_asked_for_only_where_it_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv(VARIABLE, str(ROOT / SLURM))
+    with pytest.raises(RequestError, match=r"needs sbatch.*allowed"):
+        placement(Project(ROOT))
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"),
+    [
+        (None, "names no profile"),
+        ("jobs: [", "config.yaml"),
+        ("jobs", "key: value"),
+        ("jobs: many", "jobs"),
+        ("jobs: 2\nnodes: 3", "--nodes=3"),
+        ("jobs: 2\nexecutor: slum", "'slum'"),
+        ("executor: local", "jobs"),
+    ],
+)
+def test_a_profile_that_cannot_be_used_is_refused(profile, said, sample, tmp_path, monkeypatch):
+    folder = tmp_path / "profile"
+    if profile:
+        folder.mkdir()
+        (folder / "config.yaml").write_text(profile)
+    monkeypatch.setenv(VARIABLE, str(folder))
+    line = complaint(l2scaling("sweep", "sample", "--seeds", "2", project=sample), 2)
+    assert repr(str(folder)) in line
+    assert said in line
+    assert "allowed" in line
+    assert not (sample / "_build").exists()
+
+
+def test_make_refuses_it_too():
+    command = ["make", "--no-print-directory", "book", f"{VARIABLE}=/nonexistent"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    refused, *more = [line for line in done.stderr.splitlines() if not line.startswith("make: ***")]
+    assert not more
+    assert "'/nonexistent'" in refused
+    assert "allowed" in refused
