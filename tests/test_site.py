@@ -73,16 +73,12 @@ def test_every_figure_tells_its_finding_in_words(pages):
             assert len(words.strip()) >= least, (path, source, words)
 
 
-TOO_HEAVY = {"scaling-rules"}
-"""Chapters whose figures still weigh more than they should; one that has become light has to go."""
-
-
 @pytest.mark.parametrize("chapter", PROJECT.chapters())
 def test_a_chapter_weighs_at_most_600_kb_beside_what_all_pages_share(quick_site, pages, chapter):
     page = quick_site / "notebooks" / f"{chapter}.html"
     figures = {(page.parent / source).resolve() for source in pages[page].images}
     weight = page.stat().st_size + sum(figure.stat().st_size for figure in figures)
-    assert (weight <= 600_000) == (chapter not in TOO_HEAVY), weight
+    assert weight <= 600_000
 
 
 def test_each_claim_has_its_place_speaker_thread_and_verdict(quick_site, pages):
