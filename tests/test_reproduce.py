@@ -80,7 +80,7 @@ def test_states_of_a_record():
     assert state(row, row | {"holds": False}) == "drifted"
     assert state(row, row | {"predicted": 1.1}) == "drifted"
     assert state(row, None) == state(None, row) == "drifted"
-    exact = row | {"kind": "exact"}
+    exact = row | {"kind": "exact", "margin": 0.0, "low": 1.0, "high": 1.0}
     assert state(exact, exact | {"measured": 1.0 + 1e-12}) == "drifted"
 
 
