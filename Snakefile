@@ -6,13 +6,14 @@ from glob import glob
 from pathlib import Path
 
 from l2scaling.publish.project import find_project
-from l2scaling.publish.provenance import is_fresh
+from l2scaling.publish.provenance import is_fresh, threads
 
 PROFILE = config.get("profile", "published")
 SITE = config.get("site", "_build/html")
 PLAN = json.loads(Path(config["points"]).read_text()) if "points" in config else {}
 POINTS = PLAN.get("points", {})
 FOLDER = PLAN.get("folder", "_build/sweeps/none")
+THREADS = threads()  # a user may ask for more than the one that Snakemake would set
 PROJECT = find_project()
 CHAPTERS = PROJECT.chapters()
 
@@ -81,7 +82,7 @@ rule run:
         "_build/tracked/{profile}/{chapter}.ipynb",
     threads: 1
     shell:
-        "l2scaling run {wildcards.chapter} --profile {wildcards.profile}"
+        "OMP_NUM_THREADS={THREADS:q} l2scaling run {wildcards.chapter} --profile {wildcards.profile}"
         " && ln -f _build/runs/{wildcards.profile}/{wildcards.chapter}.ipynb {output:q}"
 
 
@@ -104,6 +105,6 @@ rule point:
         FOLDER + "/tracked/{point}.ipynb",
     threads: 1
     shell:
-        "l2scaling run {params.request} --output {FOLDER:q}/points/{wildcards.point}.ipynb"
+        "OMP_NUM_THREADS={THREADS:q} l2scaling run {params.request} --output {FOLDER:q}/points/{wildcards.point}.ipynb"
         " > {FOLDER:q}/points/{wildcards.point}.log 2>&1"
         " && ln -f {FOLDER:q}/points/{wildcards.point}.ipynb {output:q}"

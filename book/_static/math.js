@@ -15,6 +15,8 @@
     const isNear = (formula) => formula.getBoundingClientRect().top < 3 * window.innerHeight;
     const near = atTop ? all.filter(isNear) : all;
     await MathJax.typesetPromise(near);
+    document.body.getBoundingClientRect(); // so that the browser asks for the letters it needs,
+    await document.fonts.ready; // which are wider or narrower than those that stand in for them
     show();
     if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView({ behavior: "instant" });
     const far = atTop ? all.filter((formula) => !near.includes(formula)) : [];
