@@ -35,7 +35,7 @@ if workflow.is_main_process:
 
     # Dates do not tell that a source was edited while its run was under way, or that a crash of the
     # machine left half a run. What a run says of its own sources does.
-    for chapter in CHAPTERS:
+    for chapter in [] if PLAN else CHAPTERS:
         link = Path(f"_build/tracked/{PROFILE}/{chapter}.ipynb")
         if link.is_file() and not is_fresh(PROJECT, chapter, PROFILE):
             link.unlink()

@@ -1,20 +1,18 @@
 """Controls: each claim's mechanism broken on purpose, and what then becomes of its verdict."""
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from l2scaling.evidence import Record, number
-from l2scaling.publish.gather import claims, records_of
+from l2scaling.publish.gather import claims, read_results, records_of, write_results
 from l2scaling.publish.ledger import claim_anchor, verdict
-from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
+from l2scaling.publish.points import Point, run_all, workers, writable
 from l2scaling.publish.project import Project, RequestError, RunError, brief, read_yaml
 
 PROFILE = "quick"
 """A sabotage that shows in the shortest runs needs no longer ones."""
-
 
 FORM = "a list of chapter, claims, sabotage and parameters"
 
@@ -107,28 +105,20 @@ def run_controls(project: Project, jobs: int | None) -> Path:
     honest = {one.chapter: Point(one.chapter, PROFILE) for one in every}
     broken = [Point(one.chapter, PROFILE, one.parameters) for one in every]
     folder = writable(project.build / "controls")
-    points = [*honest.values(), *broken]
-    run_points(project, points, folder, where, "controls")
-    require_all(folder, points)
-
-    def records(point: Point) -> list[Record]:
-        return records_of(executed(folder, point))
-
+    runs = run_all(project, [*honest.values(), *broken], folder, where, "controls")
+    records = list(map(records_of, runs))
+    before = dict(zip(honest, records, strict=False))  # the first of the runs
     found = [
         outcome
-        for one, point in zip(every, broken, strict=True)
-        for outcome in outcomes(project, one, records(honest[one.chapter]), records(point))
+        for one, under in zip(every, records[len(honest) :], strict=True)
+        for outcome in outcomes(project, one, before[one.chapter], under)
     ]
-    path = _published(project)
-    rows = [asdict(outcome) for outcome in sorted(found, key=lambda one: one.claim)]
-    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    return path
+    return write_results(project, "controls", sorted(found, key=lambda one: one.claim))
 
 
 def published(project: Project) -> list[Outcome]:
     """Return the outcomes that are published, none if there are none."""
-    path = _published(project)
-    return [Outcome(**row) for row in json.loads(path.read_text())] if path.is_file() else []
+    return [Outcome(**row) for row in read_results(project, "controls")]
 
 
 def controls_page(outcomes: Sequence[Outcome]) -> str:
@@ -148,7 +138,3 @@ def controls_page(outcomes: Sequence[Outcome]) -> str:
             f"| {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
         )
     return "\n".join(lines) + "\n"
-
-
-def _published(project: Project) -> Path:
-    return project.results / "controls.json"

@@ -141,14 +141,22 @@ def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
     """Make the published runs' records the reviewed ones; return the files written."""
     # all are read before the first is written
     found = {chapter: records_of(executed(project, chapter, "published")) for chapter in chapters}
-    written = []
-    for chapter, records in found.items():
-        path = _published_path(project, chapter)
-        path.parent.mkdir(exist_ok=True)
-        rows = [asdict(record) for record in records]
-        path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-        written.append(path)
-    return written
+    return [write_results(project, chapter, records) for chapter, records in found.items()]
+
+
+def write_results(project: Project, name: str, rows: Sequence[Any]) -> Path:
+    """Write dataclasses as the file of that name in results/, to be reviewed as a diff."""
+    path = results_path(project, name)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def read_results(project: Project, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a file in results/, none if there is none."""
+    path = results_path(project, name)
+    rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    return rows
 
 
 def check(project: Project, profile: str, chapters: Sequence[str], records: Sequence[Record]) -> None:
@@ -177,12 +185,13 @@ def check(project: Project, profile: str, chapters: Sequence[str], records: Sequ
         raise RunError("evidence not fit to publish: " + "; ".join(faults))
 
 
-def _published_path(project: Project, chapter: str) -> Path:
-    return project.results / f"{chapter}.json"
+def results_path(project: Project, name: str) -> Path:
+    """Return where results/ keeps what is published under a name, a chapter's or a page's."""
+    return project.results / f"{name}.json"
 
 
 def _differences(project: Project, chapter: str, records: Sequence[Record]) -> list[str]:
-    path = _published_path(project, chapter)
+    path = results_path(project, chapter)
     advice = f"review it, then: l2scaling accept {chapter}"
     if not path.is_file():
         return [f"{chapter} has no reviewed evidence in results/; {advice}"]

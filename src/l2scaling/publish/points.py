@@ -8,14 +8,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import nbformat
 
 from l2scaling.publish.placement import VARIABLE, placement
-from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
+from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,7 @@ def run_points(
     ``workers``; ``what`` begins the lines of progress.
     """
     plan = folder / "plan.json"
-    wanted = {
-        point.name: {"chapter": point.chapter, "profile": point.profile, "values": point.values}
-        for point in points
-    }
+    wanted = {point.name: asdict(point) for point in points}
     plan.write_text(json.dumps({"points": wanted, "folder": str(folder)}, indent=1) + "\n")
     command = [
         sys.executable, "-m", "snakemake", *where, "--nolock",
@@ -83,16 +80,11 @@ def workers(project: Project, jobs: int | None) -> list[str]:
 
 def writable(folder: Path) -> Path:
     """Make a folder for points and return its full path, or raise ``RequestError``."""
-    try:
+    with writing(folder):
         path = folder.resolve()
         (path / "points").mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path):
             pass
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-        cause = getattr(error, "strerror", None) or error
-        raise RequestError(
-            f"output {str(folder)!r} cannot be written ({cause}); allowed: a folder you may write to"
-        ) from error
     return path
 
 
@@ -112,6 +104,15 @@ def require_all(folder: Path, points: Sequence[Point]) -> None:
     if failed:
         causes = "; ".join(f"{one.chapter}, {one.words}: {_cause(folder, one)}" for one in failed[:20])
         raise RunError(f"{len(failed)} of {len(points)} points failed, the others are in {folder}: {causes}")
+
+
+def run_all(
+    project: Project, points: Sequence[Point], folder: Path, where: Sequence[str], what: str
+) -> list[nbformat.NotebookNode]:
+    """Run points as ``run_points`` does; return their executed notebooks, or raise ``RunError``."""
+    run_points(project, points, folder, where, what)
+    require_all(folder, points)
+    return [executed(folder, point) for point in points]
 
 
 def _environment(project: Project) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """Where the project's files are, which chapters it has, and what a request may get wrong."""
 
+import contextlib
 import difflib
 import os
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,18 @@ def find_project() -> Project:
             "or named by L2SCALING_PROJECT"
         )
     return Project(root)
+
+
+@contextlib.contextmanager
+def writing(output: Path, allowed: str = "a folder you may write to") -> Iterator[None]:
+    """Turn what the system says against a place into ``RequestError`` naming it and what is allowed."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+        cause = getattr(error, "strerror", None) or error
+        raise RequestError(
+            f"output {str(output)!r} cannot be written ({cause}); allowed: {allowed}"
+        ) from error
 
 
 def read_yaml(path: Path, allowed: str) -> Any:

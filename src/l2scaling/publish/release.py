@@ -12,11 +12,8 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from l2scaling.publish import gather
+from l2scaling.publish import citation, gather
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.pdf import DRAFT
 from l2scaling.publish.project import Project, RequestError
@@ -35,15 +32,15 @@ def release(project: Project, profile: str, site: Path, folder: Path) -> Path:
     the site or a run is missing or is not of the sources as they are now, ``RunError`` if the
     evidence may not be published; an archive that is there is replaced only by a whole one.
     """
-    cited = yaml.safe_load((project.root / "CITATION.cff").read_text())
-    moment = _moment(cited)
-    name = f"l2scaling-{cited['version']}" + ("" if profile == "published" else f"-{profile}")
+    book = citation.book_reference(project)
+    moment = _moment(book.date)
+    name = f"l2scaling-{book.version}" + ("" if profile == "published" else f"-{profile}")
     archive = folder / f"{name}.zip"
     with exclusive(project, archive), exclusive(project, site):  # no build replaces it meanwhile
         _check(project, profile, site)
         contents = dict(_contents(project, profile, site))
         contents["README.txt"] = _README.format(
-            title=cited["title"], version=cited["version"], profile=profile, name=name
+            title=book.book, version=book.version, profile=profile, name=name
         ).encode()
         folder.mkdir(parents=True, exist_ok=True)
         draft = archive.with_suffix(".draft")
@@ -52,11 +49,11 @@ def release(project: Project, profile: str, site: Path, folder: Path) -> Path:
     return archive
 
 
-def _moment(cited: dict[str, Any]) -> tuple[int, int, int, int, int, int]:
+def _moment(released: tuple[int, int, int]) -> tuple[int, int, int, int, int, int]:
     """Return the time that all files of the archive carry: a setting's, or that of the release."""
     text = os.environ.get("SOURCE_DATE_EPOCH") or ""
     if not text:
-        return (*cited["date-released"].timetuple()[:3], 0, 0, 0)
+        return (*released, 0, 0, 0)
     moment = datetime.fromtimestamp(int(text), UTC) if re.fullmatch(r"\d{1,10}", text) else None
     if moment is None or moment.year not in YEARS:
         raise RequestError(

@@ -1,13 +1,12 @@
 """Reproduction: run chapters again and hold every number against the published one."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from l2scaling.publish import gather
-from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
+from l2scaling.publish.points import Point, run_all, workers, writable
 from l2scaling.publish.project import Project, RequestError
 
 STATES = ("same", "within tolerance", "drifted")
@@ -40,12 +39,11 @@ def reproduce(
     points = {chapter: Point(chapter, profile) for chapter in chapters}
     for point in points.values():  # a result of an earlier call proves nothing now
         (folder / "tracked" / f"{point.name}.ipynb").unlink(missing_ok=True)
-    run_points(project, list(points.values()), folder, where, "reproduce")
-    require_all(folder, list(points.values()))
+    runs = run_all(project, list(points.values()), folder, where, "reproduce")
     return [
         one
-        for chapter, point in points.items()
-        for one in compare(chapter, references[chapter], _rows(executed(folder, point)))
+        for chapter, run in zip(points, runs, strict=True)
+        for one in compare(chapter, references[chapter], _rows(run))
     ]
 
 
@@ -86,11 +84,9 @@ def state(before: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
 def _reference(project: Project, chapter: str, profile: str) -> list[dict[str, Any]]:
     if profile != "published":
         return _rows(gather.executed(project, chapter, profile))
-    path = project.results / f"{chapter}.json"
-    if not path.is_file():
+    if not gather.results_path(project, chapter).is_file():
         raise RequestError(f"chapter {chapter!r} has no published evidence; allowed: one that has")
-    rows: list[dict[str, Any]] = json.loads(path.read_text())
-    return rows
+    return gather.read_results(project, chapter)
 
 
 def _rows(notebook: Any) -> list[dict[str, Any]]:

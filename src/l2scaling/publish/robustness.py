@@ -1,15 +1,14 @@
 """Robustness: every chapter beyond its published values, one parameter at a time."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from l2scaling.evidence import Record
-from l2scaling.publish.gather import records_of
+from l2scaling.publish.gather import read_results, records_of, write_results
 from l2scaling.publish.ledger import claim_anchor
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.points import Point, executed, require_all, run_points, workers, writable
+from l2scaling.publish.points import Point, run_all, workers, writable
 from l2scaling.publish.project import Project, RequestError, brief, read_yaml
 
 PROFILE = "quick"
@@ -85,23 +84,19 @@ def run_robustness(project: Project, jobs: int | None) -> Path:
     every = trials(project)
     plain = {one.chapter: Point(one.chapter, PROFILE) for one in every}
     folder = writable(project.build / "robustness")
-    points = [*plain.values(), *(one.point for one in every)]
-    run_points(project, points, folder, where, "robustness")
-    require_all(folder, points)
-
-    def records(point: Point) -> list[Record]:
-        return records_of(executed(folder, point))
-
-    rows = [asdict(finding(one, records(plain[one.chapter]), records(one.point))) for one in every]
-    path = _published(project)
-    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    return path
+    runs = run_all(project, [*plain.values(), *(one.point for one in every)], folder, where, "robustness")
+    records = list(map(records_of, runs))
+    before = dict(zip(plain, records, strict=False))  # the first of the runs
+    found = [
+        finding(one, before[one.chapter], after)
+        for one, after in zip(every, records[len(plain) :], strict=True)
+    ]
+    return write_results(project, "robustness", found)
 
 
 def published(project: Project) -> list[Finding]:
     """Return the findings that are published, none if there are none."""
-    path = _published(project)
-    return [Finding(**row) for row in json.loads(path.read_text())] if path.is_file() else []
+    return [Finding(**row) for row in read_results(project, "robustness")]
 
 
 def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
@@ -137,7 +132,3 @@ def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
 
 def _named(quantity: str | None, claim: str | None) -> str:
     return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
-
-
-def _published(project: Project) -> Path:
-    return project.results / "robustness.json"

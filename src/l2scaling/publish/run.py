@@ -19,7 +19,7 @@ from traitlets.config import Config
 from l2scaling.frameworks import MissingFrameworkError
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.project import Project, RequestError, RunError, read_notebook
+from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
 from l2scaling.publish.provenance import origin, threads
 
 CELL_TIMEOUT = 900
@@ -107,7 +107,7 @@ def _target(
         except OSError as error:
             raise RequestError(f"output {str(output)!r} cannot be written ({error.strerror})") from error
     output = Path(output)
-    try:
+    with writing(output):
         if output.suffix != ".ipynb" or output.is_dir():
             raise RequestError(
                 f"output {str(output)!r} is no such file; allowed: a file name ending in .ipynb"
@@ -116,11 +116,6 @@ def _target(
             raise RequestError(f"output {str(output)!r} lies among the sources; allowed: any other folder")
         with tempfile.TemporaryFile(dir=output.parent):
             pass
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-        cause = getattr(error, "strerror", None) or error
-        raise RequestError(
-            f"output {str(output)!r} cannot be written ({cause}); allowed: a folder you may write to"
-        ) from error
     return output
 
 

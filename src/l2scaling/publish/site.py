@@ -28,7 +28,7 @@ from l2scaling.publish import (
 )
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
-from l2scaling.publish.project import Project, RequestError, RunError, read_yaml, title
+from l2scaling.publish.project import Project, RequestError, RunError, read_yaml, title, writing
 from l2scaling.publish.provenance import is_fresh
 
 
@@ -79,15 +79,14 @@ def _require_unchanged(project: Project, since: float) -> None:
 
 def _place(destination: Path) -> Path:
     """Return the destination's true path; refuse what holds other things, as they would be lost."""
-    what = f"output {str(destination)!r}"
-    try:
+    with writing(destination, "a new folder"):
         place = destination.resolve()
         other = place.is_dir() and any(place.iterdir()) and not (place / "searchindex.js").is_file()
         if other or (place.exists() and not place.is_dir()):
-            raise RequestError(f"{what} is no built book; allowed: a new folder, or one of an earlier build")
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-        cause = getattr(error, "strerror", None) or error
-        raise RequestError(f"{what} cannot be written ({cause}); allowed: a new folder") from error
+            raise RequestError(
+                f"output {str(destination)!r} is no built book; "
+                "allowed: a new folder, or one of an earlier build"
+            )
     return place
 
 

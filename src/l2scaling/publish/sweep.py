@@ -103,7 +103,7 @@ def _gather(folder: Path, done: Sequence[Point]) -> None:
     runs = [(point, executed(folder, point)) for point in done]
     records = [(point, record) for point, run in runs for record in records_of(run)]
     if records:
-        write_table(
+        _write_table(
             folder / "evidence.csv",
             [{"point": point.name, **point.values, **asdict(one)} for point, one in records],
         )
@@ -114,7 +114,7 @@ def _gather(folder: Path, done: Sequence[Point]) -> None:
         for row in rows_of(run)
     ]
     if rows:
-        write_table(folder / "rows.csv", rows)
+        _write_table(folder / "rows.csv", rows)
 
 
 def rows_of(run: nbformat.NotebookNode) -> list[dict[str, Any]]:
@@ -143,8 +143,7 @@ def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> 
     return figures_sweeps.outcomes([point.words for point in done], quantities, table).svg()
 
 
-def write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Write rows as CSV in one step, with every column that any of them has."""
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
         writer = csv.DictWriter(file, columns, lineterminator="\n")
