@@ -19,7 +19,7 @@ import papermill.translators
 import pytest
 import yaml
 from conftest import ROOT, SAMPLE, complaint, environment, l2scaling, sample_notebook, write_sample
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from l2scaling.publish import citation, gather, sweep
@@ -200,6 +200,10 @@ figures = st.one_of(
         st.sampled_from(["--samples", "--batch-size", "--learning-rate", "--l1-ratio"]), figures, max_size=4
     ),
     as_json=st.booleans(),
+)  # fmt: skip
+@example(
+    value="0.0", source="torch.optim.SGD", target="sklearn.linear_model.Ridge",
+    options={"--samples": "9" * 400}, as_json=False,
 )  # fmt: skip
 def test_a_conversion_is_a_finite_number_or_refused(book, value, source, target, options, as_json):
     words = ["convert", value, "--from", source, "--to", target]

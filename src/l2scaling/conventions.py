@@ -7,6 +7,7 @@ size) and ``decoupled`` (a share of the weight taken off beside the optimiser's 
 
 import difflib
 import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -45,8 +46,10 @@ class Setting:
     def __post_init__(self) -> None:
         for name in ("samples", "batch_size"):
             count = getattr(self, name)
-            if count is not None and not count >= 1:
-                raise ConventionError(f"{name} cannot be {count}; allowed: a whole number, 1 or more")
+            if count is not None and not 1 <= count <= sys.float_info.max:
+                raise ConventionError(
+                    f"{name} cannot be {count}; allowed: a whole number, 1 or more, that fits into a float"
+                )
         rate, share = self.learning_rate, self.l1_ratio
         if rate is not None and not (math.isfinite(rate) and rate > 0):
             raise ConventionError(f"learning_rate cannot be {rate}; allowed: a finite number above 0")
