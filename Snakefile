@@ -1,6 +1,7 @@
 """What depends on what. Called by make, which also sees to it that one build runs at a time."""
 
 import json
+import os
 import shlex
 from glob import glob
 from pathlib import Path
@@ -63,6 +64,8 @@ rule site:
         INDEX,
     params:
         site=SITE,
+        # the addresses that the pages state
+        stated=[os.environ.get(f"L2SCALING_{name}", "") for name in ("ADDRESS", "REPOSITORY")],
     shell:
         "l2scaling site --profile {PROFILE} --output {params.site:q} && ln -f {params.site:q}/index.html {output:q}"
 

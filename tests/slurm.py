@@ -33,6 +33,7 @@ SITE = "_build/slurm/html"
 SWEEP = ("penalty-and-pull", "--profile", "quick", "--seeds", "12")
 POINTS = 12
 NODES = ("node1", "node2")
+LONG = 1200  # what no step should take, on a loaded machine either [s]
 Found = TypeVar("Found")
 PACKAGES = {"munged": "munge", "slurmctld": "slurmctld", "slurmd": "slurmd", "sbatch": "slurm-client"}
 
@@ -100,8 +101,10 @@ class Cluster:
     keepers: dict[str, psutil.Process] = field(default_factory=dict)
 
     def ask(self, *command: str) -> list[str]:
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30)
-        return done.stdout.splitlines() if done.returncode == 0 else []
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=30)
+            return done.stdout.splitlines() if done.returncode == 0 else []
+        return []
 
     def running(self, node: str) -> list[str]:
         """Return the jobs that run on a node, each as Snakemake's words for its rule and wildcards."""
@@ -185,13 +188,18 @@ def cluster() -> Iterator[Cluster]:
             "munged", "munged", "--foreground", f"--key-file={key}", f"--socket={files['socket']}",
             f"--pid-file={files['pid']}", f"--seed-file={files['seed']}", f"--log-file={folder}/munge.log",
         )  # fmt: skip
-        wait(files["socket"].exists, "munged does not start", 10)
+        wait(files["socket"].exists, "munged does not start", 60)
         start("slurmctld", "slurmctld", "-D")
         for node in NODES:
             made.keepers[node] = start(node, sys.executable, "-c", KEEPER, "slurmd", "-D", "-N", node)
         idle = ("sinfo", "--noheader", "--Node", "--states=idle", "--format=%N")
-        wait(lambda: made.ask(*idle) == [*NODES], "the nodes do not come up", 30)
-        yield made
+        try:
+            wait(lambda: made.ask(*idle) == [*NODES], "the nodes do not come up", 120)
+            yield made
+        except FailedCheckError:
+            for log in sorted(folder.glob("*.log")):  # they are gone with the folder
+                print(f"{log.name}:", *log.read_text().splitlines()[-10:], sep="\n  ", file=sys.stderr)
+            raise
 
 
 def stop(cluster: Cluster) -> None:
@@ -227,7 +235,7 @@ def complete(path: Path) -> bool:
 
 def call(cluster: Cluster, *words: str) -> None:
     done = subprocess.run(
-        words, cwd=ROOT, env=cluster.environment, capture_output=True, text=True, timeout=600
+        words, cwd=ROOT, env=cluster.environment, capture_output=True, text=True, timeout=LONG
     )
     said = " / ".join((done.stdout + done.stderr).splitlines()[-5:])
     check(done.returncode == 0, f"{' '.join(words)} failed: {said}")
@@ -273,11 +281,11 @@ def sweep(cluster: Cluster) -> str:
             return cluster.running(dying) if ripe and cluster.computes(dying) else []
 
         victims = wait(
-            victims_now, f"no moment came with work done on both nodes and more begun on {dying}", 180
+            victims_now, f"no moment came with work done on both nodes and more begun on {dying}", LONG
         )
         killed = cluster.kill(dying)
         died = time.monotonic()
-        status = running.wait(400)
+        status = running.wait(LONG)
     check(status == 0, f"the sweep failed after its node died: {log.read_text().splitlines()[-1]}")
     jobs = cluster.ended()[earlier:]
     nodes = Counter(job.node for job in jobs if job.state == "COMPLETED")

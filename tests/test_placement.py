@@ -21,9 +21,7 @@ def test_without_a_profile_jobs_run_here(monkeypatch):
 
 
 def test_the_profile_for_slurm_is_read_from_any_folder(monkeypatch, tmp_path):
-    submit = tmp_path / "sbatch"
-    submit.touch(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    answer_as_slurm(tmp_path, "exit 0", monkeypatch)
     for cwd, value in ((ROOT, SLURM), (tmp_path, str(ROOT / SLURM))):
         monkeypatch.chdir(cwd)
         monkeypatch.setenv(VARIABLE, value)
@@ -31,10 +29,20 @@ def test_the_profile_for_slurm_is_read_from_any_folder(monkeypatch, tmp_path):
         assert placement(Project(ROOT), jobs=3) == ["--profile", SLURM, "--jobs", "3"]
 
 
-def test_slurm_is_asked_for_only_where_it_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
+def answer_as_slurm(folder, words, monkeypatch):
+    program = folder / "sinfo"
+    program.write_text(f"#!/bin/sh\n{words}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+
+def test_a_slurm_that_is_not_here_or_does_not_answer_is_not_asked_to_work(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(ROOT / SLURM))
-    with pytest.raises(RequestError, match=r"needs sbatch.*allowed"):
+    answer_as_slurm(tmp_path, "echo no controller >&2; exit 1", monkeypatch)
+    with pytest.raises(RequestError, match=r"Slurm that answers \(no controller\); allowed"):
+        placement(Project(ROOT))
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    with pytest.raises(RequestError, match=r"Slurm that answers \(.*'sinfo'\); allowed"):
         placement(Project(ROOT))
 
 

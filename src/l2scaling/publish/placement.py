@@ -3,11 +3,11 @@
 import contextlib
 import io
 import os
-import shutil
+import subprocess
 import sys
 from pathlib import Path
 
-from l2scaling.publish.project import Project, RequestError, find_project
+from l2scaling.publish.project import Project, RequestError, brief, find_project
 
 VARIABLE = "SNAKEMAKE_PROFILE"
 """The environment variable from which Snakemake itself takes a profile."""
@@ -48,8 +48,19 @@ def _refuse_unusable(profile: str) -> None:
         raise RequestError(f"{given} cannot be read ({cause}); {_ALLOWED}") from error
     if read.jobs is None and read.cores is None:
         raise RequestError(f"{given} sets neither jobs nor cores; allowed: a profile that limits one of them")
-    if read.executor == "slurm" and shutil.which("sbatch") is None:
-        raise RequestError(f"{given} needs sbatch, which is not here; allowed: a login node of Slurm")
+    if read.executor == "slurm" and (silence := _slurm_is_silent()):
+        raise RequestError(f"{given} needs a Slurm that answers ({silence}); allowed: a login node of Slurm")
+
+
+def _slurm_is_silent() -> str | None:
+    """Ask Slurm for its nodes; return why there is no answer, or None if there is one."""
+    try:
+        done = subprocess.run(["sinfo", "--noheader"], capture_output=True, text=True, timeout=60)
+        if done.returncode:
+            raise OSError(done.stderr.strip().rpartition("\n")[2])
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return brief(error)
+    return None
 
 
 if __name__ == "__main__":  # for make

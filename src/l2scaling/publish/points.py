@@ -52,7 +52,8 @@ def run_points(
     plan.write_text(json.dumps({"points": wanted, "folder": str(folder)}, indent=1) + "\n")
     command = [
         sys.executable, "-m", "snakemake", *where, "--nolock",
-        "--rerun-incomplete", "--keep-going", "--quiet", "all", "--config", f"points={plan}",
+        "--rerun-incomplete", "--keep-going", "--quiet", "progress", "rules", "host", "reason",
+        "--config", f"points={plan}",
     ]  # fmt: skip
     with (folder / "snakemake.log").open("w") as log:
         running = subprocess.Popen(
@@ -147,4 +148,5 @@ def _cause(folder: Path, point: Point) -> str:
     log = folder / "points" / f"{point.name}.log"
     lines = log.read_text().strip().splitlines() if log.is_file() else []
     said = [line for line in lines if line.startswith("l2scaling:")]
-    return said[-1].removeprefix("l2scaling: ") if said else "it was not run to its end"
+    silent = f"it was not run to its end (log: {folder}/snakemake.log)"
+    return said[-1].removeprefix("l2scaling: ") if said else silent

@@ -102,10 +102,8 @@ def _target(
         if requested:
             profile, name = "custom", f"{chapter}-{sha256(json.dumps(requested).encode()).hexdigest()[:8]}"
         output = project.run_path(name, profile)
-        try:
+        with writing(output):
             output.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RequestError(f"output {str(output)!r} cannot be written ({error.strerror})") from error
     output = Path(output)
     with writing(output):
         if output.suffix != ".ipynb" or output.is_dir():
