@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from conftest import BIN, complaint, environment, l2scaling, sample_notebook
 
@@ -77,6 +78,26 @@ def test_a_killed_sweep_goes_on_where_it_stopped(swept, tmp_path):
     assert done.returncode == 0, done.stderr
     assert first.stat().st_mtime_ns == made
     assert len(table(tmp_path / "out" / "rows.csv")) == 4
+
+
+def test_results_of_other_sources_do_not_pass_for_done_when_snakemake_is_killed(swept, tmp_path):
+    words = ["sweep", "sample", "--seeds", "2", "--output", tmp_path / "out"]
+    assert l2scaling(*words, project=swept).returncode == 0
+    path = swept / "notebooks" / "sample.ipynb"
+    path.write_text(path.read_text().replace("n * seed", "n * seed + 1"))
+    command = [str(BIN / "l2scaling"), *map(str, words)]
+    sweeping = subprocess.Popen(command, env=environment(swept), stderr=subprocess.PIPE, text=True)
+    while not (
+        found := [one for one in psutil.Process(sweeping.pid).children() if "snakemake" in one.cmdline()]
+    ):
+        time.sleep(0.02)
+    found[0].kill()
+    said = sweeping.communicate(timeout=60)[1]
+    assert sweeping.returncode == 1
+    assert "2 of 2 points failed" in said
+    assert l2scaling(*words, project=swept).returncode == 0
+    rows = table(tmp_path / "out" / "rows.csv")
+    assert all(int(row["square"]) == int(row["size"]) * int(row["seed"]) + 1 for row in rows)
 
 
 @pytest.mark.parametrize(

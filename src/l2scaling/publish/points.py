@@ -9,13 +9,16 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 import nbformat
 
+from l2scaling.publish.parameters import declared, resolve
 from l2scaling.publish.placement import VARIABLE, placement
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
+from l2scaling.publish.provenance import is_made_from, source_hash
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,12 @@ class Point:
 def run_points(
     project: Project, points: Sequence[Point], folder: Path, where: Sequence[str], what: str
 ) -> None:
-    """Run every point that has no result yet in a folder that ``writable`` has made.
+    """Run every point that has no result from today's sources in a folder that ``writable`` has made.
 
     A point that fails costs no other; ``require_all`` names it afterwards. ``where`` comes from
     ``workers``; ``what`` begins the lines of progress.
     """
+    _forget_stale(project, folder, points)
     plan = folder / "plan.json"
     wanted = {point.name: asdict(point) for point in points}
     plan.write_text(json.dumps({"points": wanted, "folder": str(folder)}, indent=1) + "\n")
@@ -91,7 +95,25 @@ def writable(folder: Path) -> Path:
 
 def is_done(folder: Path, point: Point) -> bool:
     """Say whether a point has a result made from the sources as they were at the last call."""
-    return (folder / "tracked" / f"{point.name}.ipynb").is_file()
+    return _link(folder, point).is_file()
+
+
+def _link(folder: Path, point: Point) -> Path:
+    return folder / "tracked" / f"{point.name}.ipynb"
+
+
+def _forget_stale(project: Project, folder: Path, points: Sequence[Point]) -> None:
+    """Take back that points are done whose results are of other sources.
+
+    Snakemake would run them again. But if it is killed before, they must not pass for done.
+    """
+    sources = {name: project.source(name) for name in {point.chapter for point in points}}
+    hashes = {name: source_hash(project, name, notebook) for name, notebook in sources.items()}
+    for point in filter(partial(is_done, folder), points):
+        overrides = project.profile_values(point.chapter, point.profile)
+        values = resolve(declared(sources[point.chapter], point.chapter), overrides, point.values)
+        if not is_made_from(folder / "points" / f"{point.name}.ipynb", hashes[point.chapter], values):
+            _link(folder, point).unlink(missing_ok=True)
 
 
 def executed(folder: Path, point: Point) -> nbformat.NotebookNode:

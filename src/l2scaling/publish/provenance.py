@@ -80,13 +80,17 @@ def processor() -> str:
 
 def is_fresh(project: Project, chapter: str, profile: str) -> bool:
     """Say whether the chapter's last run in a profile was made from the sources as they are now."""
+    source = source_hash(project, chapter, project.source(chapter))
+    return is_made_from(project.run_path(chapter, profile), source, project.profile_values(chapter, profile))
+
+
+def is_made_from(run: Path, source: str, overrides: dict[str, Any]) -> bool:
+    """Say whether an executed notebook is there, and was made from these sources with these values."""
     try:  # as JSON, since to read it as a notebook takes twenty times as long
-        run = json.loads(project.run_path(chapter, profile).read_text())
-        recorded = dict(run["metadata"]["l2scaling"])
+        recorded = dict(json.loads(run.read_text())["metadata"]["l2scaling"])
     except (OSError, ValueError, TypeError, KeyError):  # none, or half of one
         return False
-    same_source = recorded.get("source") == source_hash(project, chapter, project.source(chapter))
-    return same_source and recorded.get("overrides") == project.profile_values(chapter, profile)
+    return recorded.get("source") == source and recorded.get("overrides") == overrides
 
 
 def _parts(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, bytes]:
