@@ -148,8 +148,9 @@ def write_results(project: Project, name: str, rows: Sequence[Any]) -> Path:
     """Write dataclasses as the file of that name in results/, to be reviewed as a diff."""
     path = results_path(project, name)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
-    return path
+    draft = path.with_suffix(".draft")  # a full disk must not cost what is there
+    draft.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    return draft.replace(path)
 
 
 def read_results(project: Project, name: str) -> list[dict[str, Any]]:
