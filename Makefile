@@ -55,7 +55,7 @@ release: book ## pack site, executed notebooks and results, with their sums, int
 test: environment ## unit tests, every chapter in the quick profile, the built pages
 	python -m pytest --numprocesses auto --dist loadgroup
 
-slurm: environment ## the quick book and a sweep on a Slurm of its own, in which a node dies; eight minutes
+slurm: environment ## the quick book and a sweep on a Slurm of its own, in which a node dies; ten minutes
 	python tests/slurm.py
 
 # Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
@@ -81,11 +81,12 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
 	mv _build/sweeps/table.csv results/scaling-rules.csv
 
-# An hour for each on two cores. A Python whose torch is offered as a CUDA build alone gets that one.
+# A quarter of an hour for each on two cores, five minutes in the quick profile. A Python whose torch
+# is offered as a CUDA build alone gets that one.
 environments: environment ## rerun all with the lowest and the newest dependencies, and on PYTHONS="python3.12 ..."
 	python tests/environments.py --profile $(PROFILE) lowest newest $(PYTHONS)
 
-kills: environment ## kill builds of a small book at random, and look each time at what is published; some minutes
+kills: environment ## kill builds of a small book at random, and look each time at what is published; ten minutes
 	python tests/kills.py
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json

@@ -1,6 +1,6 @@
 """Rerun the book with other versions: the lowest and the newest dependencies, another Python.
 
-Not a test by name: make environments calls it, since it takes an hour and more.
+Not a test by name: make environments calls it, since each takes a quarter of an hour.
 """
 
 import argparse
