@@ -34,9 +34,9 @@ book: environment ## run what is out of date, build _build/html/index.html
 	flock --nonblock 9 || { echo "another build is at work here; waiting for it"; flock 9; }
 	SECONDS=0
 	plan="env -u SNAKEMAKE_PROFILE snakemake $$where --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
-	# on a cluster a step cannot speak here, so Snakemake tells how far it is
+	# where a profile sends steps away, they cannot speak here, so Snakemake tells how far it is
 	if [[ $$where == --cores* ]]; then $$plan --quiet all
-	else $$plan --quiet rules host reason 2>&1 | tee _build/cluster.log | { grep --line-buffered ' steps (' || true; }
+	else $$plan --quiet rules host reason 2>&1 | { grep --line-buffered -E ' steps \(|^l2scaling: ' >&2 || true; }
 	fi || {
 	  # a step names its own failure, on a cluster in its job's log; a plan that cannot be made is
 	  # asked again for its reason

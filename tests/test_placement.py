@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from conftest import ROOT, complaint, l2scaling
+from conftest import ROOT, complaint, environment, l2scaling, link_environment
 
 from l2scaling.publish.placement import VARIABLE, placement
 from l2scaling.publish.project import Project, RequestError
@@ -79,3 +79,21 @@ def test_make_refuses_it_too():
     assert not more
     assert "'/nonexistent'" in refused
     assert "allowed" in refused
+
+
+def test_under_a_profile_make_tells_how_far_it_is_and_names_what_failed(sample, tmp_path):
+    link_environment(sample)
+    (tmp_path / "config.yaml").write_text("cores: 2")
+    command = ["make", "--no-print-directory", "book", "PROFILE=quick", f"{VARIABLE}={tmp_path}"]
+    place = {"cwd": sample, "env": environment(sample), "capture_output": True, "text": True}
+    done = subprocess.run(command, **place)
+    assert done.returncode == 0, done.stderr
+    assert "3 of 3 steps (100%) done" in done.stderr
+    (sample / "notebooks" / "profiles.yml").write_text("sample: {quick: {mode: raise}}")
+    done = subprocess.run(command, **place)
+    assert done.returncode == 2
+    assert (
+        "l2scaling: chapter 'sample' failed in code cell 4 of 5 ('time.sleep(pause)'): ZeroDivisionError"
+        in done.stderr
+    )
+    assert "is untouched" in done.stderr
