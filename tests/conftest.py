@@ -1,12 +1,15 @@
 """What the tests share: the real checkout, its quick book, and small projects to break."""
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -130,3 +133,27 @@ def link_environment(root: Path) -> None:
     made_from = [root / name for name in ("pyproject.toml", "requirements.lock", "requirements-torch.txt")]
     text = f"{root.resolve()}\n" + "".join(path.read_text() for path in made_from)
     (root / ".venv" / "made-from").write_text(text)
+
+
+def seen(process: subprocess.Popen, words: str) -> psutil.Process | None:
+    """Return the innermost process, at or below this one, whose command line contains ``words``."""
+    try:
+        first = psutil.Process(process.pid)
+        family = [first, *first.children(recursive=True)]
+    except psutil.Error:
+        return None
+    for one in reversed(family):
+        with contextlib.suppress(psutil.Error):
+            if words in " ".join(one.cmdline()) and one.name() != "bash":
+                return one
+    return None
+
+
+def wait_for(process: subprocess.Popen, words: str, seconds: float = 60) -> psutil.Process:
+    """Return what ``seen`` finds, as soon as it finds something."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        if found := seen(process, words):
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"no process {words!r} came up")

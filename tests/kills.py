@@ -23,7 +23,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from conftest import environment, link_environment, sample_notebook, write_sample
+from conftest import environment, link_environment, sample_notebook, seen, write_sample
 
 CHAPTERS = ("one", "two")
 VICTIMS = {
@@ -153,21 +153,6 @@ def finish(root: Path) -> None:
     """Let a build run to its end, which it has to reach."""
     if start(root).wait(timeout=180) != 0:
         raise ViolationError(f"the next build did not complete: {(root / 'build.log').read_text()}")
-
-
-def seen(build: subprocess.Popen, words: str) -> psutil.Process | None:
-    """Return the innermost process of a build whose command line has these words."""
-    try:
-        family = psutil.Process(build.pid).children(recursive=True)
-    except psutil.Error:
-        return None
-    for one in reversed(family):
-        try:
-            if words in " ".join(one.cmdline()) and one.name() != "bash":
-                return one
-        except psutil.Error:
-            continue
-    return None
 
 
 def lifetimes(root: Path) -> dict[str, float]:

@@ -17,27 +17,12 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from conftest import complaint, environment, l2scaling, link_environment, snakemake
+from conftest import complaint, environment, l2scaling, link_environment, snakemake, wait_for
 
 from l2scaling.publish import site
 from l2scaling.publish.project import Project
 
 VICTIMS = {"kernel": "ipykernel_launcher", "papermill": "l2scaling run", "Snakemake": "snakemake --cores"}
-
-
-def wait_for(process: subprocess.Popen, words: str, seconds: float = 60) -> psutil.Process:
-    """Return the process below ``process``, or itself, whose command line contains ``words``."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and process.poll() is None:
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        for one in reversed(family):
-            try:
-                if words in " ".join(one.cmdline()) and "bash" not in one.name():
-                    return one
-            except psutil.Error:
-                continue
-        time.sleep(0.05)
-    raise AssertionError(f"no process {words!r} came up")
 
 
 def outcome(root: Path) -> tuple[int, str]:

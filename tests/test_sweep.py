@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
-from conftest import BIN, complaint, environment, l2scaling, sample_notebook
+from conftest import BIN, complaint, environment, l2scaling, sample_notebook, wait_for
 
 from l2scaling.publish.sweep import parse_axis
 
@@ -87,11 +86,7 @@ def test_results_of_other_sources_do_not_pass_for_done_when_snakemake_is_killed(
     path.write_text(path.read_text().replace("n * seed", "n * seed + 1"))
     command = [str(BIN / "l2scaling"), *map(str, words)]
     sweeping = subprocess.Popen(command, env=environment(swept), stderr=subprocess.PIPE, text=True)
-    while not (
-        found := [one for one in psutil.Process(sweeping.pid).children() if "snakemake" in one.cmdline()]
-    ):
-        time.sleep(0.02)
-    found[0].kill()
+    wait_for(sweeping, "snakemake --cores").kill()
     said = sweeping.communicate(timeout=60)[1]
     assert sweeping.returncode == 1
     assert "2 of 2 points failed" in said

@@ -192,11 +192,10 @@ def results_path(project: Project, name: str) -> Path:
 
 
 def _differences(project: Project, chapter: str, records: Sequence[Record]) -> list[str]:
-    path = results_path(project, chapter)
     advice = f"review it, then: l2scaling accept {chapter}"
-    if not path.is_file():
+    if not results_path(project, chapter).is_file():
         return [f"{chapter} has no reviewed evidence in results/; {advice}"]
-    before = {entry["quantity"]: entry for entry in json.loads(path.read_text())}
+    before = {entry["quantity"]: entry for entry in read_results(project, chapter)}
     now = {record.quantity: asdict(record) for record in records}
     changed = [name for name in before.keys() | now.keys() if not same(before.get(name), now.get(name))]
     return [f"{chapter}: {name!r} differs from results/; {advice}" for name in sorted(changed)]

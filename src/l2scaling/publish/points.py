@@ -9,13 +9,14 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
-from l2scaling.publish.parameters import declared, resolve
+from l2scaling.publish.parameters import Parameter, declared, resolve
 from l2scaling.publish.placement import VARIABLE, placement
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
 from l2scaling.publish.provenance import is_made_from, source_hash
@@ -98,6 +99,11 @@ def is_done(folder: Path, point: Point) -> bool:
     return _link(folder, point).is_file()
 
 
+def forget(folder: Path, point: Point) -> None:
+    """Take back that a point is done, so that it runs again."""
+    _link(folder, point).unlink(missing_ok=True)
+
+
 def _link(folder: Path, point: Point) -> Path:
     return folder / "tracked" / f"{point.name}.ipynb"
 
@@ -107,13 +113,19 @@ def _forget_stale(project: Project, folder: Path, points: Sequence[Point]) -> No
 
     Snakemake would run them again. But if it is killed before, they must not pass for done.
     """
-    sources = {name: project.source(name) for name in {point.chapter for point in points}}
-    hashes = {name: source_hash(project, name, notebook) for name, notebook in sources.items()}
-    for point in filter(partial(is_done, folder), points):
-        overrides = project.profile_values(point.chapter, point.profile)
-        values = resolve(declared(sources[point.chapter], point.chapter), overrides, point.values)
-        if not is_made_from(folder / "points" / f"{point.name}.ipynb", hashes[point.chapter], values):
-            _link(folder, point).unlink(missing_ok=True)
+
+    @cache
+    def today(chapter: str, profile: str) -> tuple[str, list[Parameter], dict[str, Any]]:
+        source = project.source(chapter)
+        values = project.profile_values(chapter, profile)
+        return source_hash(project, chapter, source), declared(source, chapter), values
+
+    for point in points:
+        if is_done(folder, point):
+            source, parameters, overrides = today(point.chapter, point.profile)
+            values = resolve(parameters, overrides, point.values)
+            if not is_made_from(folder / "points" / f"{point.name}.ipynb", source, values):
+                forget(folder, point)
 
 
 def executed(folder: Path, point: Point) -> nbformat.NotebookNode:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from l2scaling.publish import gather
-from l2scaling.publish.points import Point, run_all, workers, writable
+from l2scaling.publish.points import Point, forget, run_all, workers, writable
 from l2scaling.publish.project import Project, RequestError
 
 STATES = ("same", "within tolerance", "drifted")
@@ -38,7 +38,7 @@ def reproduce(
     folder = writable(output or project.build / "reproduce" / profile)
     points = {chapter: Point(chapter, profile) for chapter in chapters}
     for point in points.values():  # a result of an earlier call proves nothing now
-        (folder / "tracked" / f"{point.name}.ipynb").unlink(missing_ok=True)
+        forget(folder, point)
     runs = run_all(project, list(points.values()), folder, where, "reproduce")
     return [
         one
