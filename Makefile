@@ -8,6 +8,7 @@ SHELL   := /bin/bash
 .SILENT:
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
+export PYTHONUTF8 := 1
 unexport PYTHONPATH PYTHONHOME
 
 CONDA_DOOR := pyproject2conda yaml --pyproject-file pyproject.toml --extra book --extra frameworks --name l2scaling \
@@ -35,7 +36,7 @@ book: environment ## run what is out of date, build _build/html/index.html
 	SECONDS=0
 	plan="env -u SNAKEMAKE_PROFILE snakemake $$where --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
 	# where a profile sends steps away, they cannot speak here, so Snakemake tells how far it is
-	if [[ $$where == --cores* ]]; then $$plan --quiet all
+	if [[ $$where == --cores* ]]; then python -m l2scaling.publish.warm $$plan --quiet all
 	else $$plan --quiet rules host reason 2>&1 | { grep --line-buffered -E ' steps \(|^l2scaling: ' >&2 || true; }
 	fi || {
 	  # a step names its own failure, on a cluster in its job's log; a plan that cannot be made is

@@ -6,8 +6,10 @@ import shlex
 from glob import glob
 from pathlib import Path
 
+from l2scaling.publish import provenance
+from l2scaling.publish.private import threads
 from l2scaling.publish.project import find_project
-from l2scaling.publish.provenance import is_fresh, threads
+from l2scaling.publish.provenance import is_fresh
 
 PROFILE = config.get("profile", "published")
 SITE = config.get("site", "_build/html")
@@ -21,7 +23,7 @@ CHAPTERS = PROJECT.chapters()
 # A run depends on everything that can change a number: the notebook, the helper package, the
 # strict run itself and the locked dependencies. What only dresses the pages is left out.
 PACKAGE = sorted(str(path) for path in Path("src/l2scaling").glob("*.py"))
-MACHINERY = [f"src/l2scaling/publish/{name}.py" for name in ("parameters", "project", "run")]
+MACHINERY = [f"src/l2scaling/publish/{name}.py" for name in provenance.MACHINERY]
 LOCKS = ["requirements.lock", "requirements-torch.txt"]
 PUBLISHER = sorted(str(path) for path in Path("src/l2scaling/publish").glob("*.py"))
 WORDS = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())

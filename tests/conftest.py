@@ -12,6 +12,8 @@ import nbformat
 import psutil
 import pytest
 
+from l2scaling.publish import kernels, warm
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -135,8 +137,15 @@ def link_environment(root: Path) -> None:
     (root / ".venv" / "made-from").write_text(text)
 
 
+UNNAMED = ("bash", warm.NAME, kernels.NAME)
+"""Processes whose command line is not their own, or is that of what they start."""
+
+
 def seen(process: subprocess.Popen, words: str) -> psutil.Process | None:
-    """Return the innermost process, at or below this one, whose command line contains ``words``."""
+    """Return the innermost process, at or below this one, with these words as its name or in its command.
+
+    Runs and kernels are forked, so it is by their names that they are known.
+    """
     try:
         first = psutil.Process(process.pid)
         family = [first, *first.children(recursive=True)]
@@ -144,7 +153,8 @@ def seen(process: subprocess.Popen, words: str) -> psutil.Process | None:
         return None
     for one in reversed(family):
         with contextlib.suppress(psutil.Error):
-            if words in " ".join(one.cmdline()) and one.name() != "bash":
+            command = " ".join(one.cmdline())
+            if one.name() == words or (words in command and one.name() not in UNNAMED):
                 return one
     return None
 

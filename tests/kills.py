@@ -27,8 +27,10 @@ from conftest import environment, link_environment, sample_notebook, seen, write
 
 CHAPTERS = ("one", "two")
 VICTIMS = {
-    "kernel": "ipykernel_launcher",
-    "papermill": "l2scaling run",
+    "kernel": "book-kernel",
+    "papermill": "book-run",
+    "who asked": "l2scaling run",
+    "warm parent": "publish.warm --serve",
     "Snakemake": "snakemake --cores",
     "jupyter-book": "jupyter-book build",
     "site": "l2scaling site",
@@ -183,7 +185,7 @@ def kill(build: subprocess.Popen, victim: str, delay: float) -> bool:
         if pages:
             wait_for_end(pages.pid)
     time.sleep(delay)
-    if victim in ("kernel", "papermill"):  # each chapter has its own
+    if victim in ("kernel", "papermill", "who asked"):  # each chapter has its own
         target = seen(build, VICTIMS[victim]) or target
     try:
         if victim == "all":

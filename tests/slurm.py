@@ -120,7 +120,7 @@ class Cluster:
         """Say whether a notebook's kernel is at work on a node."""
         found = self.keepers[node].children(recursive=True)
         with contextlib.suppress(psutil.Error):
-            return any("ipykernel_launcher" in one.cmdline() for one in found)
+            return any(one.name() == "book-kernel" for one in found)
         return False
 
     def kill(self, node: str) -> int:

@@ -11,7 +11,6 @@ from conftest import ROOT, complaint, l2scaling
 
 from l2scaling.publish.project import Project, RequestError, RunError
 from l2scaling.publish.release import release
-from l2scaling.publish.run import run_chapter
 
 PROJECT = Project(ROOT)
 CHAPTER = "penalty-and-pull"
@@ -98,7 +97,8 @@ def test_the_same_files_give_the_same_bytes_and_nothing_of_the_machine(
 def small(sample) -> Project:
     """The sample with a run, and pages that show it."""
     project = Project(sample)
-    run = run_chapter(project, "sample", {}, "quick")
+    assert l2scaling("run", "sample", "--profile", "quick", project=sample).returncode == 0
+    run = project.run_path("sample", "quick")
     shown = project.build / "html" / "_downloads" / "0" / "sample.executed.ipynb"
     shown.parent.mkdir(parents=True)
     shutil.copy(run, shown)

@@ -17,6 +17,7 @@ _THEME: dict[Any, Any] = {
     "savefig.facecolor": "white",
     "svg.hashsalt": "l2scaling",  # without it every run draws other ids
     "svg.fonttype": "path",
+    "font.sans-serif": ["DejaVu Sans"],  # which matplotlib brings; Arial is there or not
     "axes.spines.top": False,
     "axes.spines.right": False,
     "grid.color": "#e4e4e4",

@@ -44,17 +44,18 @@ def load(name: str) -> ModuleType:
 def keras() -> ModuleType:
     """Return Keras on its torch backend.
 
-    Raises ``MissingFrameworkError`` saying how to get it, and ``RuntimeError`` if the process
-    has loaded Keras with another backend already.
+    Raises ``MissingFrameworkError`` saying how to get it, and ``RuntimeError`` if another backend is
+    asked for, or loaded already.
 
     >>> keras().backend.backend()
     'torch'
 
     Used in: initialization, counting-and-cloning, conventions.
     """
-    os.environ.setdefault("KERAS_BACKEND", "torch")
-    module = load("keras")
-    backend = module.backend.backend()
+    backend = os.environ.setdefault("KERAS_BACKEND", "torch")
+    if backend == "torch":  # or else the import may fail for want of another framework
+        module = load("keras")
+        backend = module.backend.backend()
     if backend != "torch":
         raise RuntimeError(f"KERAS_BACKEND is {backend!r}; allowed: torch")
     return module

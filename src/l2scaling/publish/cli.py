@@ -89,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         help="set a parameter; may be repeated",
     )  # fmt: skip
     _profile(run)
-    run.add_argument("--output", type=Path, metavar="FILE", help="where to write the executed notebook")
+    run.add_argument("--output", type=_path, metavar="FILE", help="where to write the executed notebook")
     run.add_argument("--cell-timeout", type=int, default=CELL_TIMEOUT, metavar="SECONDS")
 
     sweeping = add("sweep", _sweep, "Run a chapter at every point of a grid and gather the results.")
@@ -100,13 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     sweeping.add_argument("--seeds", type=int, metavar="K", help="K seeds, counted from the chapter's own")
     _profile(sweeping)
-    sweeping.add_argument("--output", type=Path, metavar="FOLDER", help="where to keep points and tables")
+    sweeping.add_argument("--output", type=_path, metavar="FOLDER", help="where to keep points and tables")
     _jobs(sweeping)
 
     again = add("reproduce", _reproduce, "Run chapters again and compare their numbers with results/.")
     again.add_argument("chapters", nargs="*", metavar="CHAPTER")
     _profile(again)
-    again.add_argument("--output", type=Path, metavar="FOLDER", help="where to keep the runs")
+    again.add_argument("--output", type=_path, metavar="FOLDER", help="where to keep the runs")
     _jobs(again)
     again.add_argument("--json", action="store_true", help="print one list of objects")
 
@@ -146,16 +146,24 @@ def _parser() -> argparse.ArgumentParser:
 
     build = add("site", _site, "Build the HTML book from the runs of a profile.")
     _profile(build)
-    build.add_argument("--output", type=Path, metavar="FOLDER", help="_build/html if not given")
+    build.add_argument("--output", type=_path, metavar="FOLDER", help="_build/html if not given")
 
     printing = add("pdf", _pdf, "Print a built book into one PDF, which its pages then link.")
-    printing.add_argument("--site", type=Path, metavar="FOLDER", help="_build/html if not given")
+    printing.add_argument("--site", type=_path, metavar="FOLDER", help="_build/html if not given")
 
     packing = add("release", _release, "Pack a built book, its runs and the results into one archive.")
     _profile(packing)
-    packing.add_argument("--site", type=Path, metavar="FOLDER", help="_build/html if not given")
-    packing.add_argument("--output", type=Path, metavar="FOLDER", help="_build/release if not given")
+    packing.add_argument("--site", type=_path, metavar="FOLDER", help="_build/html if not given")
+    packing.add_argument("--output", type=_path, metavar="FOLDER", help="_build/release if not given")
     return parser
+
+
+def _path(text: str) -> Path:
+    if text.startswith("~"):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} begins with a ~ that no shell has expanded; allowed: a whole path, or ./{text}"
+        )
+    return Path(text)
 
 
 def _profile(command: argparse.ArgumentParser) -> None:
@@ -169,9 +177,8 @@ def _jobs(command: argparse.ArgumentParser) -> None:
 def _chapters(project: Project, options: argparse.Namespace) -> None:
     rows = []
     for chapter in project.chapters():
-        path = project.run_path(chapter, "published")
-        minutes = None
-        if path.is_file():
+        minutes, fresh = None, is_fresh(project, chapter, "published")
+        if fresh:
             run = gather.executed(project, chapter, "published")
             minutes = round(run.metadata["papermill"]["duration"] / 60, 2)
         rows.append(
@@ -179,7 +186,7 @@ def _chapters(project: Project, options: argparse.Namespace) -> None:
                 "chapter": chapter,
                 "title": title(project.source(chapter)),
                 "minutes": minutes,
-                "fresh": is_fresh(project, chapter, "published"),
+                "fresh": fresh,
             }
         )
     _show(rows, options.json, ["chapter", "title", "minutes", "fresh"])
@@ -328,7 +335,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return number(value)
     return "-" if value is None else str(value)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,6 +10,7 @@ import nbformat
 
 from l2scaling.evidence import MIME, Record
 from l2scaling.publish.project import Project, RequestError, RunError, brief, read_notebook, read_yaml
+from l2scaling.publish.provenance import fault
 
 RELATIVE_TOLERANCE = 1e-3
 INTERVAL_TOLERANCE = 0.25
@@ -81,14 +82,19 @@ def _claim(number: int, entry: Any) -> Claim:
 
 
 def executed(project: Project, chapter: str, profile: str) -> nbformat.NotebookNode:
-    """Return the executed notebook of a chapter, or raise ``RequestError`` if there is none."""
+    """Return the executed notebook of a chapter, or raise ``RequestError`` if there is none to trust.
+
+    Whatever reads a run of the book reads it here: it is this chapter's, in this profile with nothing
+    else set, whole, and made from the sources as they are.
+    """
     require_run(project, chapter, profile)
     what = f"run of chapter {chapter!r} in profile {profile!r}"
+    if wrong := fault(project, chapter, profile):
+        raise RequestError(f"{what} {wrong}; make one with: l2scaling run {chapter} --profile {profile}")
     notebook = read_notebook(project.run_path(chapter, profile), what)
     record, times = (notebook.metadata.get(name) for name in ("l2scaling", "papermill"))
     if not (
-        isinstance(record, dict)
-        and record.keys() >= {"chapter", "parameters", "source"}
+        record.keys() >= {"chapter", "parameters", "source"}
         and isinstance(times, dict)
         and isinstance(times.get("duration"), int | float)
     ):

@@ -2,7 +2,9 @@
 
 import contextlib
 import fcntl
+import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -19,8 +21,7 @@ def exclusive(project: Project, target: Path) -> Iterator[None]:
     holds of a job that runs on while its node is taken for dead, where the shared file system
     carries locks from node to node; ``RequestError`` says that it has none at all.
     """
-    folder = project.build / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(project)
     with (folder / sha256(bytes(target.resolve())).hexdigest()[:16]).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -33,3 +34,17 @@ def exclusive(project: Project, target: Path) -> Iterator[None]:
                 "allowed: a file system with file locks, such as NFS 4, or Lustre mounted with flock"
             ) from error
         yield
+
+
+def _folder(project: Project) -> Path:
+    """Return where locks lie: among what is built, or, of a checkout that may only be read, elsewhere."""
+    folder = project.build / "locks"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    folder = Path(tempfile.gettempdir()) / f"l2scaling-locks-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise RequestError(f"{str(folder)!r} belongs to somebody else; allowed: another TMPDIR")
+    return folder

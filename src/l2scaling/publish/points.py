@@ -1,5 +1,6 @@
 """Many runs at once: one strict run a point under Snakemake, resumable, with a line of progress."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -16,6 +17,7 @@ from typing import Any
 
 import nbformat
 
+from l2scaling.publish import warm
 from l2scaling.publish.parameters import Parameter, declared, resolve
 from l2scaling.publish.placement import VARIABLE, placement
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
@@ -60,9 +62,9 @@ def run_points(
         "--rerun-incomplete", "--keep-going", "--quiet", "progress", "rules", "host", "reason",
         "--config", f"points={plan}",
     ]  # fmt: skip
-    with (folder / "snakemake.log").open("w") as log:
+    with (folder / "snakemake.log").open("w") as log, _parent(project, where) as address:
         running = subprocess.Popen(
-            command, cwd=project.root, stdout=log, stderr=log, env=_environment(project)
+            command, cwd=project.root, stdout=log, stderr=log, env=_environment(project, address)
         )
         try:
             _show_progress(running, folder, points, what)
@@ -150,12 +152,21 @@ def run_all(
     return [executed(folder, point) for point in points]
 
 
-def _environment(project: Project) -> dict[str, str]:
+@contextlib.contextmanager
+def _parent(project: Project, where: Sequence[str]) -> Iterator[str]:
+    """Keep a warm parent for the runs of this machine; on a cluster each begins on its node."""
+    if where[0] == "--cores":
+        with warm.parent(os.environ | {"L2SCALING_PROJECT": str(project.root)}, warm=True) as address:
+            yield address
+    else:
+        yield ""
+
+
+def _environment(project: Project, address: str) -> dict[str, str]:
     here = str(Path(sys.executable).parent)
     kept = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    return kept | {
-        "L2SCALING_PROJECT": str(project.root), "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"
-    }  # fmt: skip
+    path = f"{here}{os.pathsep}{os.environ['PATH']}"
+    return kept | {warm.VARIABLE: address, "L2SCALING_PROJECT": str(project.root), "PATH": path}
 
 
 def _show_progress(running: subprocess.Popen, folder: Path, points: Sequence[Point], what: str) -> None:
@@ -173,7 +184,7 @@ def _show_progress(running: subprocess.Popen, folder: Path, points: Sequence[Poi
             before = now
         if status is not None:
             break
-        time.sleep(0.5)
+        time.sleep(0.1)
     if end == "\r":
         print(file=sys.stderr)
 

@@ -13,17 +13,12 @@ from typing import Any
 import nbformat
 import yaml
 
+from l2scaling.publish.errors import RequestError as RequestError
+from l2scaling.publish.errors import RunError as RunError
+
 PROFILES = ("quick", "published", "full")
 
 _TOC_FORM = "a table of contents of Jupyter Book"
-
-
-class RequestError(Exception):
-    """A request that cannot be met as worded: one line, exit status 2, nothing done."""
-
-
-class RunError(Exception):
-    """A computation or a build that failed: exit status 1, what was good is untouched."""
 
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> RequestError:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import platform
 import re
 import subprocess
@@ -13,7 +12,11 @@ from typing import Any
 
 import nbformat
 
+from l2scaling.publish.private import threads
 from l2scaling.publish.project import Project
+
+MACHINERY = ("kernels", "parameters", "private", "project", "run")
+"""The modules below publish/ that a run is made by."""
 
 PACKAGES = ("l2scaling", "numpy", "scipy", "scikit-learn", "torch", "matplotlib", "seaborn", "papermill")
 
@@ -60,15 +63,6 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def threads() -> str:
-    """Return how many threads a run may use, as OpenMP is told: one unless the user says otherwise.
-
-    With one, sums come out in one order, and runs side by side do not fight for the cores, which
-    can cost a factor of twenty.
-    """
-    return os.environ.get("OMP_NUM_THREADS", "1")
-
-
 def processor() -> str:
     """Return the processor's name, or its architecture where the system gives no name."""
     try:
@@ -79,18 +73,64 @@ def processor() -> str:
 
 
 def is_fresh(project: Project, chapter: str, profile: str) -> bool:
-    """Say whether the chapter's last run in a profile was made from the sources as they are now."""
+    """Say whether the chapter's last run in a profile is whole and made from the sources as they are now."""
+    return fault(project, chapter, profile) is None
+
+
+def fault(project: Project, chapter: str, profile: str) -> str | None:
+    """Return what is wrong with the file of a chapter's run in a profile, None if nothing is.
+
+    It has to be a whole run of this chapter, in this profile and with nothing else set, made from the
+    sources as they are now.
+    """
+    run = _read(project.run_path(chapter, profile))
+    if run is None:
+        return "is no run"
+    recorded = run.metadata["l2scaling"]
+    for name, wanted in (("chapter", chapter), ("profile", profile)):
+        if recorded.get(name) != wanted:
+            return f"is one of {name} {recorded.get(name)!r}"
     source = source_hash(project, chapter, project.source(chapter))
-    return is_made_from(project.run_path(chapter, profile), source, project.profile_values(chapter, profile))
+    if not _is_made_from(run, source, project.profile_values(chapter, profile)):
+        return "is not of the sources as they are"
+    return None
 
 
 def is_made_from(run: Path, source: str, overrides: dict[str, Any]) -> bool:
-    """Say whether an executed notebook is there, and was made from these sources with these values."""
-    try:  # as JSON, since to read it as a notebook takes twenty times as long
-        recorded = dict(json.loads(run.read_text())["metadata"]["l2scaling"])
-    except (OSError, ValueError, TypeError, KeyError):  # none, or half of one
-        return False
-    return recorded.get("source") == source and recorded.get("overrides") == overrides
+    """Say whether an executed notebook is there, whole, and made from these sources with these values."""
+    found = _read(run)
+    return found is not None and _is_made_from(found, source, overrides)
+
+
+def _is_made_from(run: nbformat.NotebookNode, source: str, overrides: dict[str, Any]) -> bool:
+    recorded = run.metadata["l2scaling"]
+    return recorded.get("source") == source and recorded.get("overrides") == overrides and not incomplete(run)
+
+
+def is_ours(path: Path) -> bool:
+    """Say whether a file, and no link to one, is a notebook that a run of ours has left."""
+    return not path.is_symlink() and _read(path) is not None
+
+
+def incomplete(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """Return the code cells that did not run to their end, in order."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and "".join(cell.source).strip()]
+    return [
+        cell
+        for number, cell in enumerate(code, 1)
+        if cell.execution_count != number or any(output.output_type == "error" for output in cell.outputs)
+    ]
+
+
+def _read(run: Path) -> nbformat.NotebookNode | None:
+    """Return a file that has a run's record, None for any other; to validate it would take far longer."""
+    try:
+        found = nbformat.from_dict(json.loads(run.read_text()))
+        if isinstance(found.metadata.l2scaling, dict) and isinstance(incomplete(found), list):
+            return found
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):  # none, or half of one
+        pass
+    return None
 
 
 def _parts(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, bytes]:
@@ -115,7 +155,7 @@ def _commit(project: Project, chapter: str) -> dict[str, Any]:
     # what Snakemake reruns a chapter for
     made_from = [f"notebooks/{chapter}.ipynb", "notebooks/profiles.yml", "requirements*"]
     made_from += [":(glob)src/l2scaling/*.py", f"results/{chapter}.csv"]
-    made_from += [f"src/l2scaling/publish/{name}.py" for name in ("parameters", "project", "run")]
+    made_from += [f"src/l2scaling/publish/{name}.py" for name in MACHINERY]
     # a checkout that another user owns is read all the same; runs side by side take no lock
     git = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root)]
 

@@ -1,6 +1,7 @@
 """The strict run: papermill, with every request checked first and every result checked after."""
 
 import contextlib
+import glob
 import json
 import os
 import sys
@@ -17,15 +18,14 @@ from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from l2scaling.frameworks import MissingFrameworkError
+from l2scaling.publish import kernels, private
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared, resolve
 from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
-from l2scaling.publish.provenance import origin, threads
+from l2scaling.publish.provenance import incomplete, is_ours, origin
 
 CELL_TIMEOUT = 900
 """Seconds a cell may take before the run is given up."""
-
-_SOCKET_PATH_LIMIT = 60  # a socket's whole path may have 107 bytes; the kernel appends to ours
 
 
 def run_chapter(
@@ -49,7 +49,7 @@ def run_chapter(
     overrides = project.profile_values(chapter, profile)
     values = resolve(parameters, overrides, requested)
     target = _target(project, chapter, profile, requested, output)
-    failed = target.with_suffix(".failed.ipynb")
+    failed = _failed(target)
     record = {
         "chapter": chapter,
         "profile": profile if not requested else "custom",
@@ -61,12 +61,17 @@ def run_chapter(
         working = folder / "executed.ipynb"
         cause = None
         try:
-            with _kernel_messages_to(folder / "kernel.log") as terminal:
+            with (
+                _kernel_messages_to(folder / "kernel.log") as terminal,
+                contextlib.closing(kernels.Kernel(folder)) as kernel,
+            ):
                 papermill.execute_notebook(
                     source,
                     str(working),
                     parameters=values,
                     kernel_name="python3",
+                    kernel_manager_class=kernels.manager(kernel),
+                    shutdown_kernel="immediate",  # all that it had to say has been said
                     progress_bar={"desc": chapter, "disable": None, "file": terminal},
                     cwd=str(folder),
                     execution_timeout=cell_timeout,
@@ -83,14 +88,16 @@ def run_chapter(
             place = "while writing its notebook" if working.is_file() else "before its first cell"
             raise RunError(f"chapter {chapter!r} failed {place}: {cause or error}") from error
         place = _place(executed)
+        record["threads"] = kernels.threads_used(folder) or record["threads"]
         executed = _scrub(executed, source, record)
         # papermill calls a run that was cut short a success: look for ourselves.
-        if cause or _incomplete(executed):
+        if cause or incomplete(executed):
             _write(executed, failed)
             cause = cause or "it was not run to its end"
             raise RunError(f"chapter {chapter!r} failed {place}: {cause}; partial notebook: {failed}")
         _write(executed, target)
-        failed.unlink(missing_ok=True)
+        if is_ours(failed):
+            failed.unlink()
     return target
 
 
@@ -114,31 +121,41 @@ def _target(
             raise RequestError(f"output {str(output)!r} lies among the sources; allowed: any other folder")
         with tempfile.TemporaryFile(dir=output.parent):
             pass
+        failed = _failed(output)
+        longest = os.pathconf(output.parent, "PC_NAME_MAX")
+        if len(os.fsencode(failed.name)) > longest:
+            raise RequestError(
+                f"output {str(output)!r} has too long a name; allowed: at most {longest} bytes "
+                f"together with the ending {''.join(failed.suffixes[-2:])} of a failed run"
+            )
+        if os.path.lexists(failed) and not is_ours(failed):
+            raise RequestError(
+                f"output {str(output)!r} would need {failed.name!r} beside it if the run fails, which is "
+                "no failed run; allowed: another file name"
+            )
     return output
+
+
+def _failed(target: Path) -> Path:
+    return target.with_suffix(".failed.ipynb")
 
 
 @contextlib.contextmanager
 def _workspace() -> Iterator[tuple[Path, Config]]:
-    """Give the run a folder of its own for sockets, connection file and working directory.
+    """Give the run a folder of its own for sockets, settings and as working directory.
 
-    Sockets in a private folder cannot be shared by parallel runs, as TCP ports can; a private
-    IPYTHONDIR keeps a user's start-up files out of the results.
+    Sockets in a private folder cannot be shared by parallel runs, as TCP ports can.
     """
-    base = tempfile.gettempdir()
-    base = base if len(base) < _SOCKET_PATH_LIMIT else "/tmp"
     saved = dict(os.environ)
-    with tempfile.TemporaryDirectory(prefix="l2scaling-", dir=base, ignore_cleanup_errors=True) as name:
-        os.environ |= {
-            "IPYTHONDIR": f"{name}/ipython",
-            "JUPYTER_RUNTIME_DIR": f"{name}/runtime",
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-            "OMP_NUM_THREADS": threads(),
-        }
+    with private.folder() as name:
+        own = private.environment(name, os.environ)
+        os.environ.clear()
+        os.environ |= own
         config = Config()
         config.KernelManager.transport = "ipc"
         config.KernelManager.ip = f"{name}/kernel"
         try:
-            yield Path(name), config
+            yield name, config
         finally:
             os.environ.clear()
             os.environ |= saved
@@ -171,16 +188,6 @@ def _cause(error: Exception, cell_timeout: int) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
-def _incomplete(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
-    """Return the code cells that did not run to their end, in order."""
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    return [
-        cell
-        for number, cell in enumerate(code, 1)
-        if cell.execution_count != number or any(output.output_type == "error" for output in cell.outputs)
-    ]
-
-
 def _place(notebook: nbformat.NotebookNode) -> str:
     """Say where a failed run stopped: at the last code cell that papermill began."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -211,13 +218,29 @@ def _scrub(
 def _write(notebook: nbformat.NotebookNode, path: Path) -> None:
     """Put a notebook in place in one step, so that no reader ever sees half of it.
 
-    The half that a killed run may leave has one name, so that the next run takes it away.
+    The half is written under a name that nobody else has, and never through a link. What a killed
+    run of the same name has left is taken away.
     """
-    partial = path.with_suffix(".partial")
-    try:
-        with partial.open("w") as file:
+    prefix = f".{path.stem[:80]}.l2scaling-"
+    for left in path.parent.glob(f"{glob.escape(prefix)}*.partial"):
+        if left.is_file() and not left.is_symlink():
+            left.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, prefix=prefix, suffix=".partial", delete=False
+    ) as file:
+        partial = Path(file.name)
+        try:
             nbformat.write(notebook, file)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+            file.flush()
+            partial.chmod(0o666 & ~_umask())
+            partial.replace(path)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+def _umask() -> int:
+    """Return what this process takes from the rights of its files, which can be read by setting it only."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -23,6 +23,7 @@ from l2scaling.publish import (
     dress,
     gather,
     ledger,
+    private,
     reference,
     robustness,
 )
@@ -93,8 +94,9 @@ def _place(destination: Path) -> Path:
 def _build(work: Path, log: Path) -> None:
     builder = str(Path(sys.executable).with_name("jupyter-book"))
     command = [builder, "build", "source", "--path-output", "output", "-W", "-n", "--keep-going"]
-    with log.open("w") as file:
-        done = subprocess.run(command, cwd=work, stdout=file, stderr=subprocess.STDOUT)
+    with log.open("w") as file, private.folder() as own:
+        settings = private.environment(own, os.environ)
+        done = subprocess.run(command, cwd=work, env=settings, stdout=file, stderr=subprocess.STDOUT)
     if done.returncode:
         raise RunError(f"Jupyter Book failed: {_first_complaint(log)}; whole log: {log}")
 
@@ -108,12 +110,12 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     from l2scaling.publish import explorer  # brings torch, which no other command needs
 
     chapters = project.chapters()
-    runs = {chapter: gather.executed(project, chapter, profile) for chapter in chapters}
     # or runs from before and after an edit would stand in one book
     if stale := [chapter for chapter in chapters if not is_fresh(project, chapter, profile)]:
         raise RunError(
             f"sources have changed since the runs of: {', '.join(stale)}; run them again, as make book does"
         )
+    runs = {chapter: gather.executed(project, chapter, profile) for chapter in chapters}
     titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
     records = [record for notebook in runs.values() for record in gather.records_of(notebook)]
     gather.check(project, profile, chapters, records)

@@ -1,0 +1,26 @@
+"""The command ``l2scaling``: runs go to a process with an environment of its own, all else stays here."""
+
+import locale
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Execute the command line; return its status."""
+    try:
+        Path.cwd()
+    except OSError:
+        print("l2scaling: the working folder is gone; allowed: one that is there", file=sys.stderr)
+        return 2
+    here = locale.getencoding().lower().replace("-", "")
+    if here != "utf8" and not sys.flags.utf8_mode:  # names, files and streams are in UTF-8
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
+    words = sys.argv[1:]
+    if words[:1] == ["run"]:
+        from l2scaling.publish import warm
+
+        return warm.run(words)
+    from l2scaling.publish import cli  # brings what a warm run need not load twice
+
+    return cli.main(words)

@@ -1,0 +1,87 @@
+"""What a run sees of its user's machine: an environment and folders of its own.
+
+A list of what may pass, not of what may not: whatever else stands in a user's environment or
+home could move a number, a figure or an exit status.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from l2scaling.publish.errors import RequestError
+
+PASSED = (
+    "PATH", "TMPDIR", "LD_LIBRARY_PATH", "L2SCALING_PROJECT", "FASHION_MNIST",
+    "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES",
+)  # fmt: skip
+"""Where programs, libraries, data and devices are found; nothing that says how to compute."""
+
+THREADS = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS",
+    "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
+"""What the libraries read, each its own; all of them are told the same number."""
+
+AT_START = (*THREADS, "LD_LIBRARY_PATH")
+"""What acts when a process begins or a library is loaded, and not later."""
+
+FIXED = {
+    "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC",
+    "PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "KERAS_BACKEND": "torch", "JAX_PLATFORMS": "cpu",
+    "GIT_CONFIG_NOSYSTEM": "1",
+}  # fmt: skip
+
+_SOCKET_PATH_LIMIT = 60  # a socket's whole path may have 107 bytes; a kernel appends to ours
+
+
+def threads(given: Mapping[str, str] = os.environ) -> str:
+    """Return how many threads a run may use, as OpenMP is told: one unless the user says otherwise.
+
+    With one, sums come out in one order, and runs side by side do not fight for the cores, which
+    can cost a factor of twenty. Raises ``RequestError`` for what is no such number.
+    """
+    said = given.get("OMP_NUM_THREADS", "1")
+    if not (said.isascii() and said.isdigit() and 1 <= int(said[:9]) <= 4096):
+        raise RequestError(f"OMP_NUM_THREADS={said!r}; allowed: a whole number from 1 to 4096")
+    return said
+
+
+def environment(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a run whose own folder, for all that libraries keep, is ``folder``."""
+    home = str(folder / "home")
+    passed = {name: given[name] for name in PASSED if name in given}
+    return {
+        **passed,
+        **FIXED,
+        **dict.fromkeys(THREADS, threads(given)),
+        "HOME": home,
+        "KERAS_HOME": f"{home}/keras",
+        "IPYTHONDIR": f"{home}/ipython",
+        "JUPYTER_RUNTIME_DIR": f"{home}/runtime",
+        "MPLCONFIGDIR": str(_cache(folder, given)),
+    }
+
+
+def _cache(folder: Path, given: Mapping[str, str]) -> Path:
+    """Return where the list of fonts is kept, which takes a second to make: with all that is built."""
+    root = Path(given.get("L2SCALING_PROJECT") or Path(__file__).parents[3])
+    kept = root / "_build" / "private"
+    there = next(one for one in (kept, kept.parent, root) if one.is_dir() or one == root)
+    return kept if os.access(there, os.W_OK) else folder / "home"
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """Give a folder that nobody else can enter, on a path short enough for sockets, and take it away."""
+    base = tempfile.gettempdir()
+    base = base if len(os.fsencode(base)) < _SOCKET_PATH_LIMIT else "/tmp"
+    place = Path(tempfile.mkdtemp(prefix="l2scaling-", dir=base))
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
