@@ -152,8 +152,8 @@ def test_a_site_is_not_made_of_runs_from_before_and_after_an_edit(sample):
     assert outcome(sample)[0] == 0
     before = whole(sample / "_build" / "html")
     edit(sample / "notebooks" / "profiles.yml", "0.25", "0.5")
-    line = complaint(l2scaling("site", "--profile", "quick", project=sample), 1)
-    assert "changed since the runs of: sample" in line
+    line = complaint(l2scaling("site", "--profile", "quick", project=sample), 2)
+    assert "run of chapter 'sample' in profile 'quick' is not of the sources as they are" in line
     assert whole(sample / "_build" / "html") == before
 
 
