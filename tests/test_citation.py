@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
-from conftest import BIN, ROOT, complaint, l2scaling, sample_notebook
+from conftest import BIN, CHROMIUM, ROOT, complaint, l2scaling, lack, need, sample_notebook
 from pybtex.database import parse_string
 
 from l2scaling.publish import citation, gather
@@ -90,6 +89,7 @@ def test_pybtex_reads_bibtex():
 @pytest.fixture(scope="session")
 def citation_js() -> Path:
     """Install citation-js, once, beside what is built."""
+    need("npm", "node", otherwise="citation-js read no reference")
     folder = ROOT / "_build" / "tools" / "citation-js"
     packages = [f"@citation-js/{name}@0.7.21" for name in ("core", "plugin-bibtex", "plugin-ris")]
     options = ["--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]
@@ -100,10 +100,7 @@ def citation_js() -> Path:
             check=True, capture_output=True, text=True, timeout=120,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
-        reason = f"citation-js is not there to read the references: {error}"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        lack(f"citation-js is not there to read the references: {error}")
     return folder
 
 
@@ -135,8 +132,8 @@ def cffconvert(*words: str) -> str:
     tool = ["uv", "tool", "run", "--quiet", "--from", "cffconvert==2.0.0", "cffconvert", *words]
     environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
     done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, env=environment)
-    if done.returncode and "valid" not in done.stdout + done.stderr and not os.environ.get("CI"):
-        pytest.skip(f"cffconvert could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
+    if done.returncode and "valid" not in done.stdout + done.stderr:
+        lack(f"cffconvert could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -288,12 +285,11 @@ with sync_playwright() as play:
 
 @pytest.mark.parametrize("form", citation.SUFFIXES)
 def test_the_copy_button_copies_the_whole_reference(quick_site, form):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if not chromium and not os.environ.get("CI"):
-        pytest.skip("chromium is not installed: the button was not pressed (apt install chromium)")
+    if not CHROMIUM:
+        lack("chromium is not installed: the button was not pressed (apt install chromium)")
     address = (quick_site / "notebooks" / f"{CHAPTERS[0]}.html").resolve().as_uri()
     # a process of its own: two browsers in one would get in each other's way
-    command = [sys.executable, "-c", COPY, chromium, address, citation.NAMES[form]]
+    command = [sys.executable, "-c", COPY, CHROMIUM, address, citation.NAMES[form]]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     one = citation.reference(PROJECT, CHAPTERS[0], "quick")

@@ -8,7 +8,6 @@ import ast
 import contextlib
 import io
 import json
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +17,17 @@ import nbformat
 import papermill.translators
 import pytest
 import yaml
-from conftest import ROOT, SAMPLE, complaint, environment, l2scaling, sample_notebook, write_sample
+from conftest import (
+    ROOT,
+    SAMPLE,
+    complaint,
+    environment,
+    l2scaling,
+    lack,
+    need,
+    sample_notebook,
+    write_sample,
+)
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -469,11 +478,9 @@ def test_a_listing_survives_a_terminal_that_knows_only_ascii(sample):
 def test_without_network_secrets_or_settings_everything_works(sample):
     """In a network namespace of its own, which has no way out, and with no variable but PATH."""
     apart = ["unshare", "--map-root-user", "--net"]
-    if not shutil.which("unshare") or subprocess.run([*apart, "true"], capture_output=True).returncode:
-        reason = "unshare cannot cut off the network here: nothing was run without it"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need("unshare", otherwise="nothing was run without a network")
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        lack("unshare cannot cut off the network here: nothing was run without it")
     variables = [f"{name}={environment(sample)[name]}" for name in ("PATH", "L2SCALING_PROJECT")]
     for words in (
         "chapters", "parameters sample", "run sample --profile quick", "evidence --profile quick",
