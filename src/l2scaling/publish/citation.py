@@ -44,6 +44,10 @@ class Author:
     given: str = ""
 
     @property
+    def name(self) -> str:
+        return f"{self.given} {self.family}".strip()
+
+    @property
     def sorted_name(self) -> str:
         return f"{self.family}, {self.given}" if self.given else self.family
 
@@ -239,7 +243,7 @@ def _text(one: Reference) -> str:
 
 
 def _sentence(one: Reference) -> str:
-    names = ", ".join(f"{author.given} {author.family}".strip() for author in one.authors)
+    names = ", ".join(author.name for author in one.authors)
     place = f". In: {one.book}" if one.chapter else ""
     run = f", run {one.run}" if one.run else ""
     return f"{names} ({one.date[0]}). {one.title}{place}, {one.edition}{run}."
