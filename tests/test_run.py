@@ -1,6 +1,7 @@
 """The strict run: wrong requests start nothing, failed runs lose nothing, good runs repeat."""
 
 import json
+import re
 import shutil
 import stat
 import subprocess
@@ -26,6 +27,8 @@ WRONG_REQUESTS = {
     "wrong type": (["sample", "-p", "seed", "1.5"], ["'1.5'", "int", "0 to 10"]),
     "not a number": (["sample", "-p", "pause", "nan"], ["nan", "float", "0 to 10"]),
     "infinite": (["sample", "-p", "pause", "inf"], ["inf", "0 to 10"]),
+    "beyond floats": (["sample", "-p", "pause", "1e400"], ["'1e400'", "beyond what a float can express"]),
+    "nearly nothing": (["sample", "-p", "pause", "1e-400"], ["'1e-400'", "beyond what a float can express"]),
     "out of range": (["sample", "-p", "seed", "11"], ["11", "0 to 10"]),
     "negative": (["sample", "-p", "seed", "-1"], ["-1", "0 to 10"]),
     "not a choice": (["sample", "-p", "mode", "bad"], ["'bad'", "one of good"]),
@@ -93,6 +96,15 @@ def test_a_broken_file_is_one_line_and_changes_nothing(sample, name, content):
 def test_a_declaration_outside_the_grammar_is_refused(parameters):
     with pytest.raises(RequestError, match="allowed"):
         declared(sample_notebook(parameters), "sample")
+
+
+@pytest.mark.parametrize("number", ["1e-400", "1e-320", "1.0e400"])
+def test_a_list_with_a_number_that_a_float_cannot_express_is_refused(number):
+    line = "rates: list[float] = [1.0]  # rates; 1 to 2 increasing values from 0 to 1e9"
+    (one,) = declared(sample_notebook(line), "sample")
+    assert one.parse("[0.0e-400]") == [0.0]
+    with pytest.raises(RequestError, match=f"'rates'.*{re.escape(number)}.*beyond what a float can express"):
+        one.parse(f"[0.0, {number}]")
 
 
 def test_declared_parameters_are_listed(sample):

@@ -151,7 +151,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
 
 
 def _cited(one: citation.Reference, chapter: str) -> str:
-    return f"{citation.written(one, 'text')} [Formats](#cite-{chapter})"
+    return f"{citation.as_markdown(one)} [Formats](#cite-{chapter})"
 
 
 def _write_references(references: dict[str, citation.Reference], folder: Path) -> None:
