@@ -35,7 +35,6 @@ HOME = f"/home/{USER}"
 CHECKOUT = f"{HOME}/book"
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
-COMMANDS = {"book": "make book", "tests": "make test"}
 ABSENT = ("chromium", "java", "node", "sbatch", "sinfo", "cc")
 """What the README calls optional, and a compiler."""
 
@@ -79,8 +78,10 @@ class Index:
 def main() -> int:
     """Make the root, use it and remove it; return 0, 1 for a failed step, 2 if there can be none."""
     parser = argparse.ArgumentParser(prog="fresh", description=__doc__.split(":")[0])
-    parser.add_argument("--profile", default="published", help="of the book")
-    parser.add_argument("--only", choices=COMMANDS, help="try one of the two commands")
+    parser.add_argument(
+        "--profile", default="published", choices=("quick", "published", "full"), help="of the book"
+    )
+    parser.add_argument("--only", choices=commands(), help="try one of the two commands")
     parser.add_argument("--bring", action="store_true", help="put the book's site and runs into _build here")
     parser.add_argument(
         "--ask", action="store_true", help="say whether this machine can, and do nothing else"
@@ -317,17 +318,23 @@ def use(options: argparse.Namespace) -> None:
     found = index(os.environ, pip_files(os.environ))
     step("root", *bootstrap(), variables=os.environ | {"LC_ALL": "C"})
     furnish(found)
-    if options.profile != "published":
-        COMMANDS["book"] += f" PROFILE={options.profile}"
-    for name, command in COMMANDS.items():
+    for name, command in commands(options.profile).items():
         if options.only in (None, name):
             say(f"{name}: {command}, as {USER} in {CHECKOUT}")
             step(name, *as_reader(found, command), aloud=True)
-        if options.bring and name == "book":
-            bring(options.profile)
+            if options.bring and name == "book":
+                bring(options.profile)
     if options.only != "book":
         tell_skips((FOLDER / "tests.log").read_text())
     say("passed on a bare Debian")
+
+
+def commands(profile: str = "published") -> dict[str, str]:
+    """Return the commands of the README by the names of their steps."""
+    return {
+        "book": "make book" + (f" PROFILE={profile}" if profile != "published" else ""),
+        "tests": "make test",
+    }
 
 
 def bootstrap() -> list[str]:
