@@ -19,7 +19,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf release test slurm kills environments sweep bench check accept lock environment clean
+.PHONY: help book pdf release test slurm fresh kills environments sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -58,6 +58,11 @@ test: environment ## unit tests, every chapter in the quick profile, the built p
 
 slurm: environment ## the quick book and a sweep on a Slurm of its own, in which a node dies; ten minutes
 	python tests/slurm.py
+
+# It needs no environment here, since it makes its own there: Python's standard library, git, the
+# Debian package mmdebstrap, and the right to mount. FRESH="--only book --bring" is what CI wants.
+fresh: ## both commands of the README, as a user with an empty home on a bare Debian made for it
+	exec "$(PYTHON)" tests/fresh.py --profile $(PROFILE) $(FRESH)
 
 # Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
 # share their columns, so that one table can hold them all.
