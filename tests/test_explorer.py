@@ -666,6 +666,7 @@ def test_a_bad_entry_is_explained_beside_its_field(explore, field, entry, hint):
     page.fill(f"#{field}", entry)
     box = page.locator(f"#{field}")
     assert box.get_attribute("aria-invalid") == "true"
+    assert box.evaluate("e => getComputedStyle(e).borderTopWidth") == "2px"
     error = page.locator(f"#error-{field}")
     assert error.get_attribute("id") in box.get_attribute("aria-describedby").split()
     assert error.is_visible()
