@@ -225,7 +225,7 @@ def shown(found, slopes):
     for group in ("decay", "stability", "clipping", "half"):
         flat |= {f"{group}.{name}": value for name, value in found[group].items()}
     flat |= {f"conversion.{one['name']}": one for one in found["conversions"]}
-    return flat | {f"slope.{name}": value for name, value in slopes.items()}
+    return flat | {f"slope.{name}": value for name, value in (slopes or {}).items()}
 
 
 def agrees(name, got, wanted):
