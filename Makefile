@@ -133,6 +133,9 @@ environment:
 	rm -f .venv/made-from
 	python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes -r requirements.lock
 	python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements-torch.txt
-	python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	# in any language and on any path: setuptools writes the path in the locale's encoding, and Python
+	# reads it in that of a later call, so it becomes a relative one
+	LC_ALL=C.UTF-8 python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	echo ../../../../src | tee .venv/lib/python*/site-packages/__editable__.l2scaling-*.pth >/dev/null
 	what > .venv/made-from
 	echo "environment: done in $${SECONDS} s"
