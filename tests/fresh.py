@@ -47,6 +47,9 @@ PIP_OPTIONS = frozenset(
 )
 """Where pip takes packages from, and how it gets there."""
 
+PIP_ASIDE = re.compile(r"WARNING: Location '.*' is ignored: it is neither a file nor a directory")
+"""What pip says of each package that an index in a folder does not have; the log keeps it."""
+
 PATH_OPTIONS = frozenset({"find-links", "constraint", "cert", "client-cert"})
 CERTIFICATES = frozenset({"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"})
 PROXIES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"})
@@ -442,7 +445,7 @@ def step(name: str, *command: str, variables: Mapping[str, str] | None = None, a
     ) as process:  # fmt: skip
         for line in process.stdout:
             print(line, end="", file=file, flush=True)
-            if aloud:
+            if aloud and not PIP_ASIDE.match(line):
                 print(" ", line, end="", flush=True)
     if process.returncode and not aloud:
         print("", *log.read_text().splitlines()[-10:], sep="\n  ", file=sys.stderr)
