@@ -63,12 +63,35 @@ BASELINE: set[tuple[str, str]] = set()
 IN_COLOUR = ["color-contrast", "link-in-text-block"]
 """The rules of axe-core that ask what colours there are; all others find the same in either mode."""
 
+# Contrast takes most of the time, and text that looks alike, on grounds that look alike, has the same:
+# so one of each look is asked. A look is the styles of an element and of all that it lies in.
+LOOKS = """() => {
+  const styles = ["color", "backgroundColor", "backgroundImage", "opacity", "fontSize", "fontWeight",
+    "textShadow", "position", "display", "visibility"];
+  const looks = new Map(), numbers = new Map(), chosen = new Set();
+  for (const one of document.querySelectorAll("body, body *")) {
+    const style = getComputedStyle(one);
+    const look = [looks.get(one.parentElement), one.checkVisibility(), one.tagName,
+      one.getAttribute("aria-hidden"), one.matches(":disabled"), ...styles.map((name) => style[name])].join();
+    if (!numbers.has(look)) numbers.set(look, numbers.size);
+    looks.set(one, numbers.get(look));
+    delete one.dataset.look;
+    const speaks = ({nodeType, data}) => nodeType === Node.TEXT_NODE && data.trim();
+    if (one.value || one.placeholder || [...one.childNodes].some(speaks)) {
+      if (!chosen.has(numbers.get(look))) one.dataset.look = numbers.get(look);
+      chosen.add(numbers.get(look));
+    }
+  }
+  axe.configure({rules: [{id: "color-contrast", selector: "[data-look]"}]});
+}"""
+
 
 def barriers(page, rules: list[str] | None = None) -> dict[str, list[str]]:
     """Return what axe-core finds in a page by all of its rules, or by some: rules and elements."""
     page.evaluate(
         "axe => window.axe || eval(axe)", (files("axe_playwright_python") / "axe.min.js").read_text()
     )
+    page.evaluate(LOOKS)
     options = {"resultTypes": ["violations"]} | ({"runOnly": rules} if rules else {})
     found = page.evaluate("options => axe.run(options).then((found) => found.violations)", options)
     return {one["id"]: [node["html"][:200] for node in one["nodes"]] for one in found}
