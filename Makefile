@@ -19,7 +19,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf release test slurm kills environments sweep bench check accept lock environment clean
+.PHONY: help book pdf release test slurm fresh kills environments sweep bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -59,6 +59,11 @@ test: environment ## unit tests, every chapter in the quick profile, the built p
 slurm: environment ## the quick book and a sweep on a Slurm of its own, in which a node dies; ten minutes
 	python tests/slurm.py
 
+# It needs no environment here, since it makes its own there: Python's standard library, git, the
+# Debian package mmdebstrap, and the right to mount. FRESH="--only book --bring" is what CI wants.
+fresh: ## both commands of the README, as a user with an empty home on a bare Debian made for it
+	exec "$(PYTHON)" tests/fresh.py --profile $(PROFILE) $(FRESH)
+
 # Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
 # share their columns, so that one table can hold them all.
 sweep: environment ## the sweep behind chapter scaling-rules; writes results/scaling-rules.csv
@@ -72,11 +77,17 @@ sweep: environment ## the sweep behind chapter scaling-rules; writes results/sca
 	  --grid vary=rate-by-width --output _build/sweeps/rates
 	l2scaling sweep scaling-cell --grid data=digits,mnist-5k --grid noise=0.0 --grid optimizer=sgd \
 	  --grid vary=long-width --output _build/sweeps/long
-	parts=(others rates long)
-	if [ -d "$${FASHION_MNIST:-/usr/share/datasets/fashion-mnist}" ]; then  # Debian: dataset-fashion-mnist
+	parts=(others rates long fashion)
+	if said=$$(python -c 'from l2scaling import datasets; datasets.load("fashion-mnist")' 2>&1); then
 	  l2scaling sweep scaling-cell --grid data=fashion-mnist --grid noise=0.0,0.2 $$optimizers \
 	    --grid vary=width --output _build/sweeps/fashion
-	  parts+=(fashion)
+	else  # what cannot be swept here stays as it was published
+	  echo "make: $${said##*$$'\n'}; its rows in results/scaling-rules.csv are kept" >&2
+	  cmp --quiet <(head -n 1 results/scaling-rules.csv) <(head -n 1 _build/sweeps/widths/rows.csv) ||
+	    { echo "make: results/scaling-rules.csv has other columns than this sweep; it is untouched" >&2; exit 1; }
+	  mkdir -p _build/sweeps/kept
+	  grep -E '^(point|[0-9a-f]+,fashion-mnist),' results/scaling-rules.csv > _build/sweeps/kept/rows.csv
+	  parts[3]=kept
 	fi
 	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
 	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
@@ -122,6 +133,9 @@ environment:
 	rm -f .venv/made-from
 	python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes -r requirements.lock
 	python -m pip install --disable-pip-version-check --progress-bar off --quiet -r requirements-torch.txt
-	python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	# in any language and on any path: setuptools writes the path in the locale's encoding, and Python
+	# reads it in that of a later call, so it becomes a relative one
+	LC_ALL=C.UTF-8 python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	echo ../../../../src | tee .venv/lib/python*/site-packages/__editable__.l2scaling-*.pth >/dev/null
 	what > .venv/made-from
 	echo "environment: done in $${SECONDS} s"

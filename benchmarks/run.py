@@ -16,6 +16,7 @@ from pathlib import Path
 import ensembles
 import linear
 import numpy as np
+import runs
 import torch
 
 from l2scaling import streaming
@@ -100,6 +101,7 @@ def main() -> None:
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         rows += ensembles.rows(row, progress, device, threads)
     rows += linear.rows(row, progress)
+    rows += runs.rows(row, progress)
     target = Path(__file__).parents[1] / "_build" / "benchmarks.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(rows, indent=1) + "\n")

@@ -85,6 +85,22 @@ def lack(what: str) -> None:
     pytest.skip(what)
 
 
+def need(*programs: str, otherwise: str) -> None:
+    """Lack those of the programs that are not on PATH; ``otherwise`` is what is then not done."""
+    if missing := [name for name in programs if shutil.which(name) is None]:
+        lack(f"{', '.join(missing)}: not installed, so that {otherwise}")
+
+
+def path_without(folder: Path, *programs: str) -> str:
+    """Return a PATH, one new folder, that leads to all that is on this one but these programs."""
+    folder.mkdir()
+    for place in map(Path, os.environ["PATH"].split(os.pathsep)):
+        for one in place.iterdir() if place.is_dir() else ():
+            if one.name not in programs and not (folder / one.name).is_symlink():
+                (folder / one.name).symlink_to(one)
+    return str(folder)
+
+
 # ---------------------------------------------------------------- what takes long is made once
 
 LONG = ("crash", "private", "fuzz", "sweep", "reproduce", "pages", "explorer")

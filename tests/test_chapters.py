@@ -124,6 +124,18 @@ def test_the_quick_run_misses_no_prediction_that_the_reviewed_evidence_meets(cha
     assert {record.quantity for record in records if not record.holds} <= missed
 
 
+def test_a_run_without_optional_data_names_it_and_says_the_same_otherwise(quick_site, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
+    done = l2scaling("run", "scaling-rules", "--profile", "quick", "--output", tmp_path / "without.ipynb")
+    assert done.returncode == 0, done.stderr
+    run, without = (
+        {cell.id: cell.outputs for cell in nbformat.read(path, as_version=4).cells if "outputs" in cell}
+        for path in (PROJECT.run_path("scaling-rules", "quick"), tmp_path / "without.ipynb")
+    )
+    assert "is not here, so that none of them could be drawn" in str(without["audit-besides"])
+    assert {name for name in run if run[name] != without[name]} <= {"audit-besides"}
+
+
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda one: f"{one.chapter}-{'-'.join(one.claims)}")
 def test_sabotage_of_the_mechanism_changes_the_verdicts_as_published(control, second_runs, quick_site):
     point = Point(control.chapter, "quick", control.parameters)

@@ -3,10 +3,13 @@
 import json
 import os
 import subprocess
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from conftest import BIN, complaint, environment, l2scaling
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from l2scaling.conventions import (
     REGISTRY,
@@ -122,9 +125,59 @@ def test_limits_of_a_reciprocal():
         convert(1e308, "keras.regularizers.L2", "penalty_coefficient")
 
 
+LOGISTIC = "sklearn.linear_model.LogisticRegression"
+MLP = "sklearn.neural_network.MLPClassifier"
+
+
+@pytest.mark.parametrize(
+    ("value", "source", "target", "setting"),
+    [
+        (1e-320, LOGISTIC, "penalty_coefficient", {}),  # 1/C overflows
+        (1e308, LOGISTIC, "penalty_coefficient", {}),  # 1/C loses digits
+        (5e-324, "torch.optim.SGD", "torch.optim.Adam", {}),
+        (3e-308, "penalty_coefficient", "keras.regularizers.L2", {}),  # half of it loses digits
+        (1e300, "penalty_coefficient", LOGISTIC, {"samples": 10**20}),
+        (1e-300, "sklearn.linear_model.Ridge", "torch.optim.SGD", {"samples": 10**100}),  # comes to 0
+        (1e-300, "sklearn.linear_model.Ridge", "lambda_over_2m", {"samples": 10**10}),  # on its way
+        (1e300, "torch.optim.SGD", "sklearn.linear_model.Ridge", {"samples": 10**10}),
+        (1e-300, MLP, "torch.optim.SGD", {"batch_size": 10**300}),
+        (1.0, MLP, "torch.optim.SGD", {"batch_size": int(1.7e308)}),
+        (1e300, "share_per_step", "optax.adamw", {"learning_rate": 1e-300}),
+        (1e-300, "optax.adamw", "share_per_step", {"learning_rate": 1e-300}),
+        (1e-300, "sklearn.linear_model.ElasticNet:l1", "keras.regularizers.L1", {"l1_ratio": 1e-300}),
+        (1e300, "keras.regularizers.L1", "sklearn.linear_model.ElasticNet:l1", {"l1_ratio": 1e-300}),
+    ],
+)
+def test_what_a_float_cannot_express_is_refused_and_never_rounded_to_nothing(value, source, target, setting):
+    full = {"samples": 500, "batch_size": 50, "learning_rate": 0.1, "l1_ratio": 0.25} | setting
+    with pytest.raises(ConventionError, match=r"beyond what .* can express") as refusal:
+        convert(value, source, target, Setting(**full))
+    assert "allowed" in str(refusal.value)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.sampled_from([(a.name, b.name) for a in REGISTRY for b in REGISTRY if a.family == b.family]),
+    st.floats(5e-324, 1.7e308), st.integers(1, 10**308), st.floats(5e-324, 1.7e308), st.floats(5e-324, 1),
+)  # fmt: skip
+def test_at_any_size_a_conversion_is_exact_or_refused(pair, value, count, rate, share):
+    try:
+        setting = Setting(samples=count, batch_size=count, learning_rate=rate, l1_ratio=share)
+        there = convert(value, *pair, setting)
+    except ConventionError:
+        return
+    source, target = map(find, pair)
+    exact = (
+        Fraction(source.scale(setting)) * Fraction(value) ** source.power / Fraction(target.scale(setting))
+    )
+    assert abs(Fraction(there.value) / exact**target.power - 1) < 1e-15
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        {"learning_rate": 1e-320},
+        {"l1_ratio": 5e-324},
         {"samples": 0},
         {"batch_size": -3},
         {"learning_rate": 0.0},
@@ -223,6 +276,18 @@ WRONG = {
     ),
     "no rate": (("1", "--from", "share_per_step", "--to", "optax.adamw"), ["--learning-rate"]),
     "two families": (("1", "--from", "torch.optim.AdamW", *KERAS[2:]), ["no equivalent", "Adam"]),
+    **{
+        f"beyond: {text}": ((text, *KERAS), [repr(text), "beyond what a float can express", "2.2e-308"])
+        for text in ("1e-400", "1_0e-4_00", "１e-400", "0.0001E-320", "1e-320", "1e400", "9" * 400)
+    },
+    "an inverse beyond": (
+        ("1e-320", "--from", "sklearn.linear_model.LogisticRegression", *KERAS[2:], "--samples", "10"),
+        ["'1e-320'", "beyond what a float can express"],
+    ),
+    **{
+        f"{option} beyond": (("1", *KERAS, option, "1e-400"), [option, "'1e-400'", "beyond"])
+        for option in ("--learning-rate", "--l1-ratio")
+    },
     "no target": (("1", "--from", "torch.optim.SGD"), ["--to"]),
 }
 

@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -224,7 +225,7 @@ def shown(found, slopes):
     for group in ("decay", "stability", "clipping", "half"):
         flat |= {f"{group}.{name}": value for name, value in found[group].items()}
     flat |= {f"conversion.{one['name']}": one for one in found["conversions"]}
-    return flat | {f"slope.{name}": value for name, value in slopes.items()}
+    return flat | {f"slope.{name}": value for name, value in (slopes or {}).items()}
 
 
 def agrees(name, got, wanted):
@@ -646,16 +647,16 @@ def test_what_the_page_shows_is_what_the_package_converts(explore):
 @pytest.mark.parametrize(
     ("field", "entry", "hint"),
     [
-        ("learningRate", "-3", "above 0"),
+        ("learningRate", "-3", "from 1e-30 to 1e6"),
         ("learningRate", "", "is missing"),
         ("value", "0,01", "decimal point"),
-        ("value", "-1", "0 or more"),
+        ("value", "-1", "0, or a number from 1e-30 to 1e12"),
         ("inputs", "2.5", "whole number"),
         ("inputs", "many", "whole number"),
         ("samples", "0", "from 1"),
         ("batchSize", "70000", "at most the 60,000 samples"),
         ("l1Ratio", "1.5", "0 to 1"),
-        ("dataNorm", "-1", "0 or more"),
+        ("dataNorm", "-1", "0, or a number from"),
     ],
 )
 def test_a_bad_entry_is_explained_beside_its_field(explore, field, entry, hint):
@@ -665,6 +666,7 @@ def test_a_bad_entry_is_explained_beside_its_field(explore, field, entry, hint):
     page.fill(f"#{field}", entry)
     box = page.locator(f"#{field}")
     assert box.get_attribute("aria-invalid") == "true"
+    assert box.evaluate("e => getComputedStyle(e).borderTopWidth") == "2px"
     error = page.locator(f"#error-{field}")
     assert error.get_attribute("id") in box.get_attribute("aria-describedby").split()
     assert error.is_visible()
@@ -874,3 +876,367 @@ def test_a_phone_shows_it_without_sideways_scrolling(explore, scheme):
     page.set_viewport_size({"width": 390, "height": 900})
     page.wait_for_function("document.querySelector('#chart .uplot')?.offsetWidth <= 390")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+# ---------------------------------------------------------------- entries that are extreme, wrong or hostile
+
+
+@pytest.fixture(scope="module")
+def bare(browser, tmp_path_factory):
+    """Open the explorer's own HTML, style and scripts without the book around them."""
+    folder = tmp_path_factory.mktemp("bare")
+    shutil.copytree(ROOT / "book" / "_extra" / "explorer", folder / "explorer")
+    explorer.write_tables(folder / "explorer")
+    blocks = re.findall(r"```\{raw\} html\n(.*?)```", (ROOT / "book" / "explorer.md").read_text(), re.DOTALL)
+    assert len(blocks) == 4
+    body = "\n".join([*blocks, '<h2 id="where-this-breaks">Where this breaks</h2>'])
+    (folder / "book").mkdir()
+    path = folder / "book" / "explorer.html"
+    path.write_text(f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>λ</title><body>{body}')
+    pages, complaints = [], []
+
+    def open_page(fragment=""):
+        page = browser.new_page()
+        pages.append(page)
+        page.on("pageerror", lambda e: complaints.append(str(e)))
+        page.on("console", lambda m: complaints.append(m.text))
+        page.goto(path.as_uri() + fragment)
+        page.wait_for_selector("#convention option", state="attached")
+        return page
+
+    yield open_page
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def one_page(bare):
+    return bare()
+
+
+@pytest.fixture
+def follow(one_page):
+    """Follow a link from the page as it starts, one page for all that do not need their own."""
+
+    def go(link):
+        one_page.click("text=35M weights that start near 50")
+        one_page.evaluate(FOLLOW, link)
+        return one_page
+
+    return go
+
+
+def refused(page, name):
+    """The message at a field, tied to it; nothing may have been computed."""
+    error = page.locator(f"#error-{name}")
+    assert error.is_visible(), name
+    if name not in ("layers", "link"):  # these two belong to no single field
+        box = page.locator(f"#{name}")
+        assert box.get_attribute("aria-invalid") == "true"
+        assert f"error-{name}" in box.get_attribute("aria-describedby").split()
+    assert page.locator("#waiting").is_visible()
+    assert not page.locator("#state-link").is_visible()
+    return error.inner_text()
+
+
+LONG = 150_000
+LONG_WORDS = {
+    "digits": "1" * LONG, "digits and a letter": "1" * LONG + "x", "commas": "1," * (LONG // 2),
+    "a power": "1e" + "1" * LONG, "zeros": "0." + "0" * LONG + "1", "hyphens": "-" * LONG,
+}  # fmt: skip
+RESPOND = """
+([selector, word]) => {
+  const input = document.querySelector(selector);
+  const before = performance.now();
+  input.value = word;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+  return performance.now() - before;
+}
+"""
+FOLLOW = """
+(hash) => {
+  history.replaceState(null, "", `#${hash}`);
+  const before = performance.now();
+  dispatchEvent(new HashChangeEvent("hashchange"));
+  return performance.now() - before;
+}
+"""
+
+
+@pytest.mark.parametrize("word", LONG_WORDS.values(), ids=LONG_WORDS)
+def test_a_very_long_entry_is_refused_at_once_and_not_repeated(follow, word):
+    """Reading a text of this length over and over takes 15 s; the bound is for a slow machine."""
+    page = follow("layers-d64")
+    for selector, error in (
+        ("#value", "#error-value"),
+        ("#samples", "#error-samples"),
+        ("[data-part=outputs]", "#layers .error"),
+    ):
+        good = page.input_value(selector)
+        assert page.evaluate(RESPOND, [selector, word]) < 3000
+        words = page.inner_text(error)
+        assert f"({len(word):,} characters) cannot be the" in words
+        assert "at most 100 characters; allowed:" in words
+        assert len(words) < 300
+        page.evaluate(RESPOND, [selector, good])
+        assert not page.locator(error).is_visible()
+    for key in ("layers", "lam", "n", "beta", "init", "bias", "width", "nokey", ""):
+        assert page.evaluate(FOLLOW, f"layers-d64--{key}-{word}") < 3000
+        assert page.locator("#waiting").is_visible()
+        assert len(page.inner_text("body")) < 10_000
+    assert page.evaluate(FOLLOW, "layers-d64" + "--k-1" * (LONG // 5)) < 3000
+    assert "Unknown in a link: “k”; allowed: layers," in refused(page, "link")
+
+
+BEYOND = "it is beyond what a float can express; allowed:"
+STANDS_TWICE = "stands more than once in the link; allowed: once."
+
+
+@pytest.mark.parametrize(
+    ("rest", "field", "words"),
+    [
+        (
+            "width-17",
+            "widthSteps",
+            "“17” cannot be the width in quarters of a doubling; allowed: a whole number",
+        ),
+        ("width--17", "widthSteps", "“-17” cannot be the width"),
+        ("width-abc", "widthSteps", "“abc” cannot be the width"),
+        ("width-2.5", "widthSteps", "“2.5” cannot be the width"),
+        ("width", "widthSteps", "The width in quarters of a doubling is missing"),
+        ("width-4--width-4", "widthSteps", f"“width” {STANDS_TWICE}"),
+        ("bias-no", "biases", "“no” cannot be the biases; allowed: 1 with them, 0 without."),
+        ("bias", "biases", "“” cannot be the biases"),
+        ("bias-0--bias-1", "biases", f"“bias” {STANDS_TWICE}"),
+        ("lam-1e-400", "value", f"“1e-400” cannot be the l2 of keras.regularizers.L2: {BEYOND}"),
+        ("lam-1e400", "value", f"“1e400” cannot be the l2 of keras.regularizers.L2: {BEYOND}"),
+        ("lam-1--lam-2", "value", f"“lam” {STANDS_TWICE}"),
+        ("lam", "value", "The l2 of keras.regularizers.L2 is missing"),
+        ("eta-1e-400", "learningRate", BEYOND),
+        ("n-1e400", "samples", BEYOND),
+        ("l1-0.1--l1-0.2", "l1Ratio", f"“l1” {STANDS_TWICE}"),
+        ("init-nope", "initializer", "“nope” is unknown; allowed: fixed, lecun"),
+        ("init-he--init-nope", "initializer", f"“init” {STANDS_TWICE}"),
+        ("opt-sgd--opt-adam", "optimizer", f"“opt” {STANDS_TWICE}"),
+    ],
+)
+def test_what_a_link_cannot_have_is_said_beside_its_field(follow, rest, field, words):
+    page = follow(f"layers-d64--{rest}")
+    assert words in refused(page, field)
+    assert page.locator(".explorer .error:visible").count() == 1
+    box = page.locator(f"#{field}")
+    if field == "biases":
+        box.press("Space")
+    elif box.evaluate("e => e.tagName") == "SELECT":
+        box.select_option({"initializer": "lecun", "optimizer": "momentum"}[field])
+    else:
+        box.fill("0.5" if field == "l1Ratio" else "1000" if field == "samples" else "1")
+    assert page.locator(".explorer .error:visible").count() == 0
+    assert box.get_attribute("aria-invalid") is None
+    assert page.locator("#state-link").is_visible()
+
+
+@pytest.mark.parametrize(
+    ("link", "field", "words"),
+    [
+        ("layers-d64--frob-1", "link", "Unknown in a link: “frob”; allowed: layers, bias, in, sd, lam, eta,"),
+        ("lamda-1--in-5", "link", "Unknown in a link: “lamda”; allowed:"),
+        ("layers-d64--constructor-1--a-1--b-1--c--c", "link", "“constructor”, “a”, “b” and 1 more; allowed:"),
+        # fields that are not shown
+        ("layers-d64--opt-sgd--beta-abc", "link", "“abc” cannot be the momentum; allowed:"),
+        ("layers-d64--opt-sgd--beta-0.1--beta-0.2", "link", f"“beta” {STANDS_TWICE}"),
+        ("layers-d64--init-he--sd-1e-400", "link", f"“1e-400” cannot be the standard deviation: {BEYOND}"),
+        ("layers-d64--layers-d10", "layers", f"“layers” {STANDS_TWICE}"),
+        ("layers-d10f49", "layers", "“d10f49” cannot be the layers; allowed:"),
+        ("layers-c4k3x3-d10f9-d10f9", "layers", "or, behind a convolution, d10f49r2"),
+        ("layers-", "layers", "“” cannot be the layers"),
+    ],
+)
+def test_what_a_link_cannot_have_is_said_where_there_is_no_field(follow, link, field, words):
+    page = follow(link)
+    assert words in refused(page, field)
+    assert page.locator(".explorer .error:visible").count() == 1
+    if field == "link":
+        assert page.get_attribute("#error-link", "role") == "alert"
+        assert "A change of any entry goes on without it." in page.inner_text("#error-link")
+    page.fill("#inputs" if field == "link" else "[data-part=outputs]", "12")
+    assert page.locator(".explorer .error:visible").count() == 0
+    assert page.locator("#state-link").is_visible()
+    assert page.evaluate("location.hash") == f"#{link}"  # which follows finished entries only
+    page.keyboard.press("Tab")
+    assert page.evaluate("location.hash") == page.get_attribute("#state-link", "href")
+
+
+def test_a_link_may_leave_out_the_layers_and_a_section_is_no_link(follow):
+    page = follow("lam-3e-3")
+    assert page.input_value("#value") == "0.003"
+    assert text(page, "counts").startswith("34,560,000")
+    before = page.input_value("#plain")
+    for section in ("where-this-breaks", "no-such-section", "layers", ""):
+        page.evaluate(FOLLOW, section)
+        assert page.input_value("#plain") == before
+        assert not page.locator("#waiting").is_visible()
+
+
+# the first and the last number that a field takes, and a number beyond each
+EDGES = {
+    "inputs": (["1", "1000000"], ["0", "1000001"]),
+    "deviation": (["1e-30", "1e6"], ["0", "9e-31", "1.1e6"]),
+    "value": (["0", "1e-30", "1e12"], ["9e-31", "5e-324", "1.1e12"]),
+    "momentum": (["0", "5e-324", "0.9999999999999999"], ["1", "1e-324"]),
+    "learningRate": (["1e-30", "1e6"], ["0", "9e-31", "1.1e6"]),
+    "samples": (["1", "1e12"], ["0", "1000000000001"]),
+    "batchSize": (["1"], ["0", "1000000000001"]),
+    "dataNorm": (["0", "1e-30", "1e12"], ["9e-31", "1.1e12"]),
+    "l1Ratio": (["0", "1e-30", "0.9999999999999999", "1"], ["9e-31", "1.1"]),
+}
+
+
+def test_a_field_takes_its_extremes_and_nothing_beyond(follow):
+    page = follow("layers-d64--init-fixed--opt-momentum--lib-penalty_coefficient--batch-1")
+    for field, (allowed, beyond) in EDGES.items():
+        good = page.input_value(f"#{field}")
+        for word in allowed:
+            page.fill(f"#{field}", word)
+            assert page.locator(".explorer .error:visible").count() == 0, (field, word)
+        for word in beyond:
+            page.fill(f"#{field}", word)
+            assert f"“{word}” cannot be the" in refused(page, field), (field, word)
+        for word in ("1e-400", "1e400", f"0.{'0' * 90}1e-300"):
+            page.fill(f"#{field}", word)
+            assert BEYOND in refused(page, field), (field, word)
+        page.fill(f"#{field}", good)
+    page.fill("[data-part=repeat]", "1e308")  # no layer is numbered by an entry that cannot be used
+    assert page.inner_text("#layers legend") == "Layer 1"
+
+
+LAYER_EDGES = ["d1", "d1000000", "d1r1000", "d1000000r1000", "c1k1x1", "c1000000k1000x1000r1000", "c1k1000x1"]
+
+
+def extreme_links():
+    """Every convention under each of its optimisers, all else at one end or the other of what is allowed."""
+    rng = np.random.default_rng(15)
+    keys = {"in": "inputs", "sd": "deviation", "lam": "value", "eta": "learningRate", "beta": "momentum",
+            "n": "samples", "g": "dataNorm", "l1": "l1Ratio"}  # fmt: skip
+    found = []
+    for one in TABLES["conventions"]:
+        for optimizer, _ in itertools.product(one["optimizers"], range(8)):
+            words = {key: str(rng.choice(EDGES[field][0])) for key, field in keys.items()}
+            words["layers"] = "-".join(rng.choice(LAYER_EDGES, rng.choice([1, 2, 12])))
+            words |= {"bias": rng.choice(["0", "1"]), "width": rng.choice([-16, 0, 16]), "opt": optimizer}
+            words["init"] = rng.choice([known.name for known in INITIALIZERS])
+            words["lib"] = re.sub(r"\W", "-", one["name"])
+            words["batch"] = rng.choice(["1", words["n"]])
+            if one["power"] < 0:
+                words["lam"] = rng.choice(["1e-30", "1e12"])
+            if one["form"] == "times":  # a share that leaves some
+                words["l1"] = rng.choice(["1e-30", "1"])
+            elif one["form"] == "times-rest":
+                words["l1"] = rng.choice(["0", "0.9999999999999999"])
+            found.append("--".join(f"{key}-{word}" for key, word in words.items()))
+    return found
+
+
+SAID = """
+async (links) => {
+  const Real = uPlot;
+  const drawn = [];
+  window.uPlot = function (options, data, place) {
+    drawn.push(data);
+    const chart = new Real(options, data, place);
+    const { setData } = chart;
+    chart.setData = (later) => { drawn.push(later); setData(later); };
+    return chart;
+  };
+  document.documentElement.dataset.theme = "dark"; // draws anew, by the above
+  await new Promise((done) => { setTimeout(done); });
+  history.replaceState = () => {}; // of which a browser allows only so many a second
+  const button = document.querySelector("[data-state]");
+  return links.map((link) => {
+    drawn.length = 0;
+    button.dataset.state = link;
+    button.click();
+    const shown = [...document.querySelectorAll(".explorer")].map((one) => one.textContent);
+    const [plain, slider] = [document.getElementById("plain"), document.getElementById("widthSteps")];
+    const named = [...document.querySelectorAll("[aria-label]")].map((one) => one.ariaLabel);
+    return {
+      computed: document.getElementById("waiting").hidden,
+      charts: drawn.length,
+      finite: drawn.every((columns) => columns.flat().every(Number.isFinite)),
+      words: [...shown, plain.value, slider.getAttribute("aria-valuetext"), ...named].join(" "),
+    };
+  });
+}
+"""
+
+
+def test_no_extreme_entry_is_answered_by_infinity(bare):
+    links = extreme_links()
+    answers = bare().evaluate(SAID, links)
+    for link, answer in zip(links, answers, strict=True):
+        assert answer["computed"], link
+        assert answer["finite"], link
+        assert not re.findall(r".{40}(?:Infinity|NaN|undefined|null|∞)", answer["words"]), link
+    assert sum(answer["charts"] for answer in answers) > len(links) / 2
+    assert any("no slope can be given" in answer["words"] for answer in answers)
+
+
+def test_a_width_that_cannot_double_has_a_sentence_for_its_slopes(follow):
+    page = follow("layers-d1-d1--in-1--lib-penalty_coefficient--width--16")
+    assert page.inner_text("#slopes") == (
+        "At this width and at twice this width there are the same 2 weights, as widths are whole numbers "
+        "and at least 1: no slope can be given."
+    )
+    assert page.inner_text("#slopes") in page.input_value("#plain")
+    page.focus("#widthSteps")
+    page.keyboard.press("End")
+    assert page.inner_text("#slopes").startswith("From 32 weights")
+
+
+MARKUP = [
+    "<img src=x onerror=hit()>", "<script>hit()</script>", "\"><svg onload=hit()>", "'-hit()-'",
+    "<iframe srcdoc='<script>parent.hit()</script>'>", "&lt;b&gt;&#60;b&#62;", "javascript:hit()",
+    "${hit()}{{hit()}}",
+]  # fmt: skip
+WRITE = "(e, word) => { e.value = word; e.dispatchEvent(new Event('input', { bubbles: true })); }"
+TRAP = "() => { window.hits = 0; window.hit = () => { window.hits += 1; }; }"
+SPRUNG = "new Promise((done) => { setTimeout(() => done(window.hits), 100); })"
+COUNT = "document.querySelectorAll('img, script, iframe, svg, b, object, embed, [onload], [onerror]').length"
+
+
+def test_markup_in_a_link_or_a_field_makes_no_element(bare):
+    page = bare()
+    page.evaluate(TRAP)
+    elements = page.evaluate(COUNT)
+    keys = ["layers", "bias", "in", "sd", "lam", "eta", "beta", "batch", "n", "l1", "g", "init", "lib", "opt",
+            "width", "nokey"]  # fmt: skip
+    links = [f"layers-d64--{key}-{word}" for key, word in itertools.product(keys, MARKUP)]
+    links += [f"layers-{word}" for word in MARKUP] + [f"layers-d64--{word}" for word in MARKUP]
+    links += [f"{word}--layers-d64" for word in MARKUP] + [f"lam-1--a{word}-2" for word in MARKUP]
+    assert len(links) == 160
+    page.evaluate(
+        """(links) => {
+          const go = history.replaceState.bind(history);
+          history.replaceState = () => {};
+          const button = document.querySelector("[data-state]");
+          for (const link of links) {
+            go(null, "", `#${link}`); // by its address, where a browser escapes some signs
+            dispatchEvent(new HashChangeEvent("hashchange"));
+            button.dataset.state = link; // and as it is
+            button.click();
+          }
+        }""",
+        links,
+    )
+    assert page.evaluate(COUNT) == elements
+    assert page.evaluate(SPRUNG) == 0
+    page = bare("#layers-c4k3x3-d10f9--init-fixed--opt-momentum")
+    page.evaluate(TRAP)
+    fields = page.locator(".explorer input:not([type=checkbox], [type=range])").all()
+    assert len(fields) == 19
+    for place, field in enumerate(fields):
+        field.evaluate(WRITE, MARKUP[place % len(MARKUP)])  # some are not shown
+    assert page.evaluate(COUNT) == elements
+    assert page.evaluate(SPRUNG) == 0

@@ -8,9 +8,10 @@ import ast
 import contextlib
 import io
 import json
-import os
+import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,14 +19,24 @@ import nbformat
 import papermill.translators
 import pytest
 import yaml
-from conftest import ROOT, SAMPLE, complaint, environment, l2scaling, sample_notebook, write_sample
+from conftest import (
+    ROOT,
+    SAMPLE,
+    complaint,
+    environment,
+    l2scaling,
+    lack,
+    need,
+    sample_notebook,
+    write_sample,
+)
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from l2scaling.publish import citation, gather, sweep
+from l2scaling.publish import citation, controls, gather, pdf, robustness, site, sweep
 from l2scaling.publish.cli import main
 from l2scaling.publish.parameters import Parameter, declared, resolve
-from l2scaling.publish.project import Project, RequestError
+from l2scaling.publish.project import Project, RequestError, read_yaml
 
 many = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(many, max_examples=150)
@@ -288,6 +299,66 @@ def test_a_malformed_yaml_file_is_one_line_or_success(book, name, data):
         commands(book)
 
 
+def doubled(first: str, again: str, levels: int = 40) -> str:
+    """Anchors, each of which stands for the one before it twice."""
+    return "".join(
+        [f"a0: &a0 {first}\n", *(f"a{n}: &a{n} {again.format(f'*a{n - 1}')}\n" for n in range(1, levels))]
+    )
+
+
+BOMBS = {
+    "lists": doubled("[x, x]", "[{0}, {0}]"),
+    "mappings": doubled("{x: 1}", "{{x: {0}, y: {0}}}"),
+    "merged mappings": doubled("{x: 1}", "{{<<: [{0}, {0}]}}"),
+    "keys": doubled("[x]", "{{? {0} : {0}}}"),
+    "a long text, often": f"a: &a {'x' * 1000}\nb: [{'*a, ' * 1000}]\n",
+    "a large file": "a: [" + "x, " * 2**17 + "]\n",
+    "itself": "a: &a [x, {b: *a}]\n",
+    "its own key": "&a {? *a : x}\n",
+    "a number in sixties": f"a: {':'.join(['59'] * 60_000)}\n",
+    "a number in hexadecimal": f"a: 0x{'f' * 5000}\n",
+    "depth": "[" * 10_000,
+}
+READERS = {
+    "_toc.yml": (Project.chapters, lambda project: pdf.one_document(project, project.root)),
+    "notebooks/profiles.yml": (lambda project: project.profile_values("sample", "quick"),),
+    "book/claims.yml": (gather.claims,),
+    "book/controls.yml": (controls.controls,),
+    "book/robustness.yml": (robustness.trials,),
+    "CITATION.cff": (citation.book_reference,),
+    "_config.yml": (pdf.toc_title, site._config),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_small_yaml_file_that_stands_for_a_large_one_is_refused_at_once(sample, bomb):
+    for name, readers in READERS.items():
+        good = (sample / name).read_text() if (sample / name).is_file() else ""
+        (sample / name).write_text(BOMBS[bomb])
+        for reader in readers:
+            started = time.perf_counter()
+            with pytest.raises(
+                RequestError, match=rf"^{Path(name).name} is broken \(.*\); allowed: "
+            ) as said:
+                reader(Project(sample))
+            assert time.perf_counter() - started < 5
+            assert len(str(said.value)) < 500
+        (sample / name).write_text(good)
+
+
+def test_aliases_may_be_used_and_yaml_has_one_reader(tmp_path):
+    path = tmp_path / "x.yml"
+    path.write_text("a: &a {x: [1, 2]}\nb: {<<: *a, y: 0x10}\nc: [*a, *a]\n")
+    same = {"x": [1, 2]}
+    assert read_yaml(path, "x") == {"a": same, "b": same | {"y": 16}, "c": [same, same]}
+    path.write_text("")
+    assert read_yaml(path, "x") is None
+    sources = (ROOT / "src").rglob("*.py")
+    assert [one.name for one in sources if re.search(r"yaml\.\w*(load|Load)", one.read_text())] == [
+        "project.py"
+    ]
+
+
 LITERALS = (
     "3",
     "-1",
@@ -469,11 +540,9 @@ def test_a_listing_survives_a_terminal_that_knows_only_ascii(sample):
 def test_without_network_secrets_or_settings_everything_works(sample):
     """In a network namespace of its own, which has no way out, and with no variable but PATH."""
     apart = ["unshare", "--map-root-user", "--net"]
-    if not shutil.which("unshare") or subprocess.run([*apart, "true"], capture_output=True).returncode:
-        reason = "unshare cannot cut off the network here: nothing was run without it"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    need("unshare", otherwise="nothing was run without a network")
+    if subprocess.run([*apart, "true"], capture_output=True).returncode:
+        lack("unshare cannot cut off the network here: nothing was run without it")
     variables = [f"{name}={environment(sample)[name]}" for name in ("PATH", "L2SCALING_PROJECT")]
     for words in (
         "chapters", "parameters sample", "run sample --profile quick", "evidence --profile quick",

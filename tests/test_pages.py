@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, snakemake
+from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, need, snakemake
 from pypdf import PdfReader
 
 from l2scaling.publish import pdf, site
@@ -350,8 +350,9 @@ KNOWN = {
 
 
 def validated(*pages: Path) -> list[dict]:
-    if shutil.which("java") is None or not VNU.is_file():
-        lack("java or vnu.jar is missing: no HTML was validated (npm install --prefix _build/tools vnu-jar)")
+    need("java", otherwise="no HTML was validated")
+    if not VNU.is_file():
+        lack("vnu.jar is missing: no HTML was validated (npm install --prefix _build/tools vnu-jar)")
     command = ["java", "-Xss8m", "-jar", str(VNU), "--format", "json", "--exit-zero-always", *map(str, pages)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stderr)["messages"]

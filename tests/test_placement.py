@@ -2,10 +2,12 @@
 
 import os
 import subprocess
+import sys
 
 import pytest
-from conftest import ROOT, complaint, environment, l2scaling, link_environment
+from conftest import ROOT, complaint, environment, l2scaling, link_environment, path_without
 
+from l2scaling.publish.placement import SLURM as SLURM_COMMANDS
 from l2scaling.publish.placement import VARIABLE, placement
 from l2scaling.publish.project import Project, RequestError
 
@@ -20,8 +22,18 @@ def test_without_a_profile_jobs_run_here(monkeypatch):
     assert placement(Project(ROOT), jobs=3) == ["--cores", "3"]
 
 
+def pretend(folder, programs, monkeypatch, words="exit 0"):
+    """Make a PATH on which these programs are all there is of Slurm."""
+    path = path_without(folder / "bin", *SLURM_COMMANDS, "sacct")
+    for name in programs:
+        program = folder / "bin" / name
+        program.write_text(f"#!/bin/sh\n{words}\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", path)
+
+
 def test_the_profile_for_slurm_is_read_from_any_folder(monkeypatch, tmp_path):
-    answer_as_slurm(tmp_path, "exit 0", monkeypatch)
+    pretend(tmp_path, SLURM_COMMANDS, monkeypatch)
     for cwd, value in ((ROOT, SLURM), (tmp_path, str(ROOT / SLURM))):
         monkeypatch.chdir(cwd)
         monkeypatch.setenv(VARIABLE, value)
@@ -29,21 +41,23 @@ def test_the_profile_for_slurm_is_read_from_any_folder(monkeypatch, tmp_path):
         assert placement(Project(ROOT), jobs=3) == ["--profile", SLURM, "--jobs", "3"]
 
 
-def answer_as_slurm(folder, words, monkeypatch):
-    program = folder / "sinfo"
-    program.write_text(f"#!/bin/sh\n{words}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
-
-
-def test_a_slurm_that_is_not_here_or_does_not_answer_is_not_asked_to_work(monkeypatch, tmp_path):
+def test_a_slurm_that_does_not_answer_is_not_asked_to_work(monkeypatch, tmp_path):
     monkeypatch.setenv(VARIABLE, str(ROOT / SLURM))
-    answer_as_slurm(tmp_path, "echo no controller >&2; exit 1", monkeypatch)
+    pretend(tmp_path, SLURM_COMMANDS, monkeypatch, "echo no controller >&2; exit 1")
     with pytest.raises(RequestError, match=r"Slurm that answers \(no controller\); allowed"):
         placement(Project(ROOT))
-    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    with pytest.raises(RequestError, match=r"Slurm that answers \(.*'sinfo'\); allowed"):
-        placement(Project(ROOT))
+
+
+@pytest.mark.parametrize("missing", [*([one] for one in SLURM_COMMANDS), SLURM_COMMANDS], ids="+".join)
+def test_the_commands_of_slurm_that_are_missing_are_named(missing, monkeypatch, tmp_path):
+    pretend(tmp_path, set(SLURM_COMMANDS) - set(missing), monkeypatch)
+    command = [sys.executable, "-m", "l2scaling.publish.placement"]  # where Snakemake is read afresh
+    for value in (ROOT / SLURM, ROOT / SLURM / "config.yaml"):
+        monkeypatch.setenv(VARIABLE, str(value))
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 2
+        (line,) = done.stderr.splitlines()
+        assert f"needs Slurm, of which {', '.join(missing)} is not here; allowed: " in line
 
 
 @pytest.mark.parametrize(

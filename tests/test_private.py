@@ -7,7 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import BIN, complaint, environment, l2scaling, sample_notebook
+from conftest import BIN, ROOT, complaint, environment, l2scaling, need, sample_notebook
 
 from l2scaling.publish import private
 from l2scaling.publish.errors import RequestError
@@ -165,3 +165,23 @@ def test_a_name_that_a_failed_run_could_not_have_is_refused_before_anything_star
     name = f"{'λ' * 124}x.ipynb"
     complaint(l2scaling("run", "sample", "--output", tmp_path / name, project=sample), 2)
     assert len(list(tmp_path.glob("*.ipynb"))) == 1
+
+
+def test_a_checkout_that_may_only_be_read_runs_into_another_folder(sample, tmp_path):
+    need("unshare", "mount", otherwise="no checkout was write-protected")
+    output, place = tmp_path / "out.ipynb", sample.resolve()
+    read_only = f"mount --bind '{place}' '{place}' && mount -o remount,ro,bind '{place}'"
+    script = f"{read_only} && exec {BIN}/l2scaling run sample --output '{output}'"
+    command = ["unshare", "--map-root-user", "--mount", "sh", "-c", script]
+    done = subprocess.run(command, env=environment(sample), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert nbformat.read(output, as_version=4).cells[-1].outputs
+    assert not (sample / "_build").exists()
+
+
+def test_the_environment_finds_the_checkout_on_a_path_in_any_letters():
+    """A whole path would be written in one encoding and read in another."""
+    if not (ROOT / ".venv" / "made-from").is_file():
+        pytest.skip("no environment of make: how it finds the checkout was not looked at")
+    (found,) = (ROOT / ".venv").glob("lib/python*/site-packages/__editable__.l2scaling-*.pth")
+    assert found.read_bytes() == b"../../../../src\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BIN, ROOT
+from conftest import BIN, ROOT, need
 
 from l2scaling.publish.project import Project
 
@@ -63,6 +63,7 @@ def test_every_setting_of_sphinx_has_its_reason_beside_it():
 
 
 def test_no_tracked_file_is_large_or_names_a_place_of_this_machine():
+    need("git", otherwise="nobody knows which files are tracked")
     command = ["git", "-c", "safe.directory=*", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:

@@ -1,15 +1,18 @@
 """The strict run: wrong requests start nothing, failed runs lose nothing, good runs repeat."""
 
 import json
+import re
 import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import BIN, SAMPLE, complaint, environment, l2scaling, sample_notebook
+from conftest import BIN, SAMPLE, complaint, environment, l2scaling, sample_notebook, wait_for
 
+from l2scaling.publish import kernels, private
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import RequestError
 
@@ -24,6 +27,8 @@ WRONG_REQUESTS = {
     "wrong type": (["sample", "-p", "seed", "1.5"], ["'1.5'", "int", "0 to 10"]),
     "not a number": (["sample", "-p", "pause", "nan"], ["nan", "float", "0 to 10"]),
     "infinite": (["sample", "-p", "pause", "inf"], ["inf", "0 to 10"]),
+    "beyond floats": (["sample", "-p", "pause", "1e400"], ["'1e400'", "beyond what a float can express"]),
+    "nearly nothing": (["sample", "-p", "pause", "1e-400"], ["'1e-400'", "beyond what a float can express"]),
     "out of range": (["sample", "-p", "seed", "11"], ["11", "0 to 10"]),
     "negative": (["sample", "-p", "seed", "-1"], ["-1", "0 to 10"]),
     "not a choice": (["sample", "-p", "mode", "bad"], ["'bad'", "one of good"]),
@@ -91,6 +96,15 @@ def test_a_broken_file_is_one_line_and_changes_nothing(sample, name, content):
 def test_a_declaration_outside_the_grammar_is_refused(parameters):
     with pytest.raises(RequestError, match="allowed"):
         declared(sample_notebook(parameters), "sample")
+
+
+@pytest.mark.parametrize("number", ["1e-400", "1e-320", "1.0e400"])
+def test_a_list_with_a_number_that_a_float_cannot_express_is_refused(number):
+    line = "rates: list[float] = [1.0]  # rates; 1 to 2 increasing values from 0 to 1e9"
+    (one,) = declared(sample_notebook(line), "sample")
+    assert one.parse("[0.0e-400]") == [0.0]
+    with pytest.raises(RequestError, match=f"'rates'.*{re.escape(number)}.*beyond what a float can express"):
+        one.parse(f"[0.0, {number}]")
 
 
 def test_declared_parameters_are_listed(sample):
@@ -226,3 +240,99 @@ def test_a_read_only_folder_is_refused_unless_its_owner_may_write_anyway(sample,
         assert "cannot be written" in complaint(done, 2)
     folder.chmod(0o700)
     shutil.rmtree(folder)
+
+
+def test_no_file_of_others_is_touched_and_no_link_is_followed(sample, tmp_path):
+    theirs, source = tmp_path / "theirs", sample / "notebooks" / "sample.ipynb"
+    theirs.write_text("theirs")
+    before = source.read_bytes()
+    for name in ("sl.partial", ".sl.partial", ".sl.l2scaling-00000000.partial"):
+        (tmp_path / name).symlink_to(source)
+    (tmp_path / "other.partial").write_text("theirs")
+    output = tmp_path / "sl.ipynb"
+    output.symlink_to(theirs)
+    assert l2scaling("run", "sample", "--output", output, project=sample).returncode == 0
+    assert (theirs.read_text(), source.read_bytes()) == ("theirs", before)
+    assert not output.is_symlink()
+    assert (tmp_path / "other.partial").read_text() == "theirs"
+    assert (tmp_path / "sl.partial").is_symlink()
+    into = tmp_path / "into.ipynb"
+    into.symlink_to(source)
+    assert "among the sources" in complaint(l2scaling("run", "sample", "--output", into, project=sample), 2)
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+def test_what_a_failed_run_would_replace_has_to_be_one(sample, tmp_path, kind):
+    failed, source = tmp_path / "x.failed.ipynb", sample / "notebooks" / "sample.ipynb"
+    {
+        "file": lambda: failed.write_text("theirs"),
+        "link": lambda: failed.symlink_to(source),
+        "folder": failed.mkdir,
+    }[kind]()
+    line = complaint(l2scaling("run", "sample", "--output", tmp_path / "x.ipynb", project=sample), 2)
+    assert "'x.failed.ipynb'" in line
+    assert not (tmp_path / "x.ipynb").exists()
+
+
+def test_what_a_killed_run_left_of_its_notebook_is_taken_away(sample, tmp_path):
+    left = tmp_path / ".x.l2scaling-abcdefgh.partial"
+    left.write_text("{")
+    assert l2scaling("run", "sample", "--output", tmp_path / "x.ipynb", project=sample).returncode == 0
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["x.ipynb"]
+
+
+# ---------------------------------------------------------------- the warm parent
+
+
+def test_a_warm_run_is_a_cold_one_to_the_last_byte(sample, tmp_path):
+    texts = []
+    for name, before in {"cold": [], "warm": [sys.executable, "-m", "l2scaling.publish.warm"]}.items():
+        output = tmp_path / f"{name}.ipynb"
+        command = [*before, BIN / "l2scaling", "run", "sample", "-p", "seed", "5", "--output", output]
+        done = subprocess.run(command, env=environment(sample), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(output)
+        notebook = nbformat.read(output, as_version=4)
+        del notebook.metadata["papermill"]
+        texts.append(nbformat.writes(notebook))
+    assert texts[0] == texts[1]
+
+
+WARM = """
+import os, subprocess, sys
+from l2scaling.publish import warm
+command = [sys.argv[1], "run", "sample", "--profile", "quick"]
+with warm.parent(os.environ, warm=True) as address:
+    for change in ({}, {"OMP_NUM_THREADS": "2"}):
+        given = os.environ | {warm.VARIABLE: address} | change
+        subprocess.run(command, env=given, check=True)
+        print(open(sys.argv[2]).read().count('"threads": "2"'))
+"""
+
+
+def test_a_warm_parent_declines_what_it_was_not_made_for(sample):
+    """A run with other threads, or of sources edited since the parent imported them, begins anew."""
+    run = sample / "_build" / "runs" / "quick" / "sample.ipynb"
+    command = [sys.executable, "-c", WARM, str(BIN / "l2scaling"), str(run)]
+    done = subprocess.run(command, env=environment(sample), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.split() if line in "01"] == ["0", "1"]
+
+
+def test_a_warm_parent_is_one_process_without_threads_until_it_forks():
+    code = "from l2scaling.publish import warm; warm._import_all(); "
+    code += "import os; print(os.listdir('/proc/self/task'))"
+    single = environment() | dict.fromkeys(private.THREADS, "1")
+    done = subprocess.run([sys.executable, "-c", code], env=single, capture_output=True, text=True)
+    assert done.stdout.count(",") == 0, done.stdout + done.stderr
+
+
+def test_runs_end_with_whoever_asked_for_them(sample):
+    """Killed like this, nothing can be told to anybody: the parent sees the line go dead."""
+    (sample / "notebooks" / "profiles.yml").write_text("sample: {quick: {pause: 9}}\n")
+    command = [sys.executable, "-m", "l2scaling.publish.warm", str(BIN / "l2scaling"), "run", "sample"]
+    asked = subprocess.Popen([*command, "--profile", "quick"], env=environment(sample))
+    kernel = wait_for(asked, kernels.NAME)
+    wait_for(asked, "l2scaling run").kill()
+    assert asked.wait(timeout=30) != 0
+    kernel.wait(timeout=10)

@@ -76,6 +76,8 @@ def test_a_table_that_a_sweep_wrote_is_what_training_gives_again(tmp_path):
 def test_an_audit_notices_a_table_that_is_stale(tmp_path):
     setting = search.default_setting("diabetes", "sgd")
     losses = np.full((2, 1), 0.5)
-    one = survey.Network(setting, "width", 0, 1.0, np.array([8, 12]), np.ones(2), losses, np.nan * losses)
+    one = survey.Network(
+        setting, "width", 704, 0, 1.0, np.array([8, 12]), np.ones(2), losses, np.nan * losses
+    )
     ((_, tabled, live),) = survey.audit([one], 1, seed=0, device="cpu")
     assert not np.allclose(tabled, live, rtol=0.02)

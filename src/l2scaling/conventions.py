@@ -19,6 +19,14 @@ FAMILIES = {
 """The families of penalties, and what a coefficient multiplies in each."""
 
 
+SIZES = f"{sys.float_info.min:.2g} to {sys.float_info.max:.2g}"
+"""The sizes of numbers, besides 0, that a float holds with all its digits."""
+
+
+def _is_held(value: float) -> bool:
+    return value == 0 or sys.float_info.min <= abs(value) <= sys.float_info.max
+
+
 class ConventionError(ValueError):
     """A conversion that cannot be done as asked: what was asked, and what is allowed.
 
@@ -55,6 +63,9 @@ class Setting:
             raise ConventionError(f"learning_rate cannot be {rate}; allowed: a finite number above 0")
         if share is not None and not 0 <= share <= 1:
             raise ConventionError(f"l1_ratio cannot be {share}; allowed: 0 to 1")
+        for name, number in (("learning_rate", rate), ("l1_ratio", share)):
+            if number is not None and not _is_held(number):
+                raise ConventionError(f"{name} {number} is beyond what a float can express; allowed: {SIZES}")
 
     def get(self, name: str, needed_by: str) -> float:
         """Return one quantity, or raise ``ConventionError`` naming it and who needs it."""
@@ -118,7 +129,7 @@ class Convention:
         0.02
         """
         self._check(value)
-        return self._finite(self._scale(setting) * value**self.power, value)
+        return self._held(self._scale(setting) * self._powered(value), value)
 
     def value(self, coefficient: float, setting: Setting) -> float:
         """Return what to pass to the API for a coefficient of its family.
@@ -130,8 +141,14 @@ class Convention:
             raise ConventionError(
                 f"coefficient 0 has no finite {self.argument} in {self.name}; allowed: above 0"
             )
-        ratio = coefficient / self._scale(setting)
-        return self._finite(ratio**self.power if ratio else 0.0, coefficient)
+        ratio = self._held(coefficient / self._scale(setting), coefficient)
+        return self._held(self._powered(ratio) if ratio else 0.0, coefficient)
+
+    def _powered(self, value: float) -> float:
+        try:
+            return float(value**self.power)
+        except OverflowError:  # Python has this for powers, and an infinity for products
+            return math.inf
 
     def _scale(self, setting: Setting) -> float:
         for name in self.needs:
@@ -142,7 +159,7 @@ class Convention:
                 f"l1_ratio {setting.l1_ratio} leaves nothing of this part of {self.name}; allowed: a share "
                 "that leaves some"
             )
-        return scale
+        return self._held(scale, scale)
 
     def _check(self, value: float) -> None:
         lowest = "above 0" if self.power < 0 else "0 or more"
@@ -151,10 +168,17 @@ class Convention:
             raise ConventionError(
                 f"{self.argument} of {self.name} cannot be {value}; allowed: a finite number, {lowest}"
             )
+        if not _is_held(value):
+            raise ConventionError(
+                f"{self.argument} {value} is beyond what a float can express; allowed: {SIZES}"
+            )
 
-    def _finite(self, result: float, given: float) -> float:
-        if not math.isfinite(result):
-            raise ConventionError(f"{given} is beyond what {self.name} can express; allowed: a finite result")
+    def _held(self, result: float, given: float) -> float:
+        """Refuse a result that overflows, or comes to 0 or to fewer digits because it is too small."""
+        if not _is_held(result) or (result == 0) != (given == 0):
+            raise ConventionError(
+                f"{given} is beyond what {self.name} can express here; allowed: a result from {SIZES}"
+            )
         return result
 
 

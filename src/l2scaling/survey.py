@@ -42,16 +42,17 @@ _TRAINERS = ("search", "ensembles", "ensemble_steps", "losses", "networks", "dat
 class Network:
     """One network of the sweep, and how it fared under every coefficient that was tried.
 
-    ``places`` are those of ``search.lattice``, ``coefficients`` what the penalty on trial calls λ
-    there; ``losses`` and ``accuracies`` have shape ``(places, repetitions)``, NaN where a repetition
-    was not tried and in accuracies of a real target; a network that diverged has a loss of 1e9 and
-    an accuracy of zero.
+    ``count`` is P, as the table has it, so that nothing here needs the data. ``places`` are those of
+    ``search.lattice``, ``coefficients`` what the penalty on trial calls λ there; ``losses`` and
+    ``accuracies`` have shape ``(places, repetitions)``, NaN where a repetition was not tried and in
+    accuracies of a real target; a network that diverged has a loss of 1e9 and an accuracy of zero.
 
     Used in: scaling-rules.
     """
 
     setting: search.Setting
     vary: str
+    count: int
     seed: int
     seconds: float
     places: np.ndarray
@@ -121,10 +122,11 @@ def _network(rows: list[dict[str, str]], penalty: str, loss: str) -> Network:
     diverged = losses == np.inf
     tried = search.lattice(setting.optimizer)[places]
     whole = np.where(np.isnan(losses).any(axis=1), np.inf, losses.mean(axis=1))
-    units = {"sum": 1.0, "times-P": setting.count / 1000, "units-of-best": tried[whole.argmin()]}
+    units = {"sum": 1.0, "times-P": int(first["P"]) / 1000, "units-of-best": tried[whole.argmin()]}
     return Network(
         setting,
         first["vary"],
+        int(first["P"]),
         int(first["seed"]),
         float(first["search_seconds"]),
         places,
@@ -144,7 +146,7 @@ def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
     """Return the networks whose setting, or ``vary``, has the wanted values; a tuple lists several.
 
     >>> setting = search.default_setting("digits", "sgd")
-    >>> one = Network(setting, "width", 0, 1.0, *np.zeros((4, 1)))
+    >>> one = Network(setting, "width", 4736, 0, 1.0, *np.zeros((4, 1)))
     >>> len(select([one], data="digits", hidden=(1, 2))), len(select([one], vary="steps"))
     (1, 0)
 
@@ -185,15 +187,11 @@ def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple
     """
     if what not in STUDIES:
         raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(STUDIES)}")
-    values = {
-        "P": lambda one: one.count,
-        "P, η ∝ 1/n": lambda one: one.count,
-        "P, 4T": lambda one: one.count,
-        "N": lambda one: one.samples,
-        "B": lambda one: one.batch_size,
-        "η": lambda one: one.learning_rate,
-        "T": lambda one: one.steps,
-    }[what]
+    name = {"N": "samples", "B": "batch_size", "η": "learning_rate", "T": "steps"}.get(what)
+
+    def value(one: Network) -> float:
+        return getattr(one.setting, name) if name else one.count
+
     found: dict[tuple[str, str], list[Network]] = {}
     for one in networks:
         setting = one.setting
@@ -202,9 +200,9 @@ def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple
         if (one.vary == STUDIES[what] or default) and setting.noise == 0:
             found.setdefault((setting.data, setting.optimizer), []).append(one)
     return {
-        pair: (row, np.array([values(one.setting) for one in row]))
+        pair: (row, np.array([value(one) for one in row]))
         for pair, unsorted in found.items()
-        if len(row := sorted(unsorted, key=lambda one: values(one.setting))) > 1
+        if len(row := sorted(unsorted, key=value)) > 1
     }
 
 
@@ -250,7 +248,7 @@ def best(network: Network, metric: str, weights: np.ndarray) -> np.ndarray:
     >>> places = np.arange(4)
     >>> c = search.lattice("sgd")[places]
     >>> bowl = (np.log10(c)[:, None] + 4.5) ** 2 * np.ones((1, 3))
-    >>> one = Network(setting, "width", 0, 1.0, places, c, bowl, np.nan * bowl)
+    >>> one = Network(setting, "width", 704, 0, 1.0, places, c, bowl, np.nan * bowl)
     >>> best(one, "loss", resamples(3, seed=0))[0].round(6)
     np.float64(-4.5)
 
@@ -323,8 +321,35 @@ def carried(
 
     Used in: scaling-rules.
     """
-    growth = np.log10(target.setting.count / source.setting.count)
+    growth = np.log10(target.count / source.count)
     return regret(target, metric, best(source, metric, weights) + exponent * growth, weights)
+
+
+def trainable(networks: Iterable[Network]) -> tuple[list[Network], list[Network], list[Network]]:
+    """Divide networks by their data: that always here, that optional and here, that optional and not.
+
+    >>> one = Network(search.default_setting("digits", "sgd"), "width", 4736, 0, 1.0, *np.zeros((4, 1)))
+    >>> [len(part) for part in trainable([one])]
+    [1, 0, 0]
+
+    Used in: scaling-rules.
+    """
+    networks = list(networks)
+    optional = {one.setting.data for one in networks}.difference(datasets.NAMES)
+    here = tuple(filter(_is_here, optional))
+    absent = tuple(optional.difference(here))
+    always, further, missing = (select(networks, data=names) for names in (datasets.NAMES, here, absent))
+    return always, further, missing
+
+
+def _is_here(data: str) -> bool:
+    try:
+        datasets.load(data)
+    except ValueError as error:
+        if "is not installed" not in str(error):  # but broken, say
+            raise
+        return False
+    return True
 
 
 def audit(
@@ -333,13 +358,12 @@ def audit(
     """Train ``count`` networks of the table again; return each with its losses, tabled and live.
 
     Which networks, and which repetition of each, is drawn from ``seed`` and the text of the modules that
-    train: when they change, others are drawn, of data sets that are always here. All places that the
-    repetition tried are trained.
+    train: when they change, others are drawn. All places that the repetition tried are trained. Raises
+    ``ValueError`` for a network whose data is not here.
 
     Used in: scaling-rules.
     """
     rng = np.random.default_rng([seed, int(_trainers_digest(), 16)])
-    networks = select(networks, data=datasets.NAMES)
     chosen = rng.choice(len(networks), size=min(count, len(networks)), replace=False)
     found = []
     for network in (networks[int(one)] for one in chosen):

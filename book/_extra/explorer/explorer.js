@@ -51,20 +51,27 @@
 
   // ---------------------------------------------------------------- reading fields
 
+  const LONGEST = 100; // characters of an entry: a float has said everything after some 25
+  const LEAST = 1e-30; // of what may not be 0: with less, an answer could leave the range of a float
+  const brief = (number) => (number < 1e6 ? String(number) : number.toExponential().replace("+", "")); // 1e12
   const whole = (least, most) => ({
     fits: (number) => Number.isInteger(number) && number >= least && number <= most,
     allowed: `a whole number from ${show(least)} to ${show(most)}, such as ${Math.min(most, Math.max(least, 64))}`,
   });
   const real = (fits, allowed) => ({ fits: (number) => Number.isFinite(number) && fits(number), allowed });
+  const above = (most, such) => real((x) => x >= LEAST && x <= most,
+    `a number from ${brief(LEAST)} to ${brief(most)}, such as ${such}`);
+  const fromZero = (most, such) => real((x) => x === 0 || (x >= LEAST && x <= most),
+    `0, or a number from ${brief(LEAST)} to ${brief(most)}, such as ${such}`);
   const RULES = {
     inputs: { name: "number of inputs", ...whole(1, 1e6) },
-    deviation: { name: "standard deviation", ...real((x) => x > 0 && x <= 1e6, "a number above 0, up to 1e6, such as 0.05") },
+    deviation: { name: "standard deviation", ...above(1e6, "0.05") },
     momentum: { name: "momentum", ...real((x) => x >= 0 && x < 1, "from 0 to below 1, such as 0.9") },
-    learningRate: { name: "learning rate", ...real((x) => x > 0 && x <= 1e6, "a number above 0, up to 1e6, such as 0.01 or 1e-4") },
+    learningRate: { name: "learning rate", ...above(1e6, "0.01 or 1e-4") },
     samples: { name: "number of samples", ...whole(1, 1e12) },
     batchSize: { name: "batch size", ...whole(1, 1e12) },
-    dataNorm: { name: "norm of the data gradient", ...real((x) => x >= 0 && x <= 1e12, "a number, 0 or more") },
-    l1Ratio: { name: "L1 share", ...real((x) => x >= 0 && x <= 1, "from 0 to 1, such as 0.5") },
+    dataNorm: { name: "norm of the data gradient", ...fromZero(1e12, "0.5") },
+    l1Ratio: { name: "L1 share", ...fromZero(1, "0.5") },
   };
   const ROW_RULES = {
     outputs: { name: "number of outputs", ...whole(1, 1e6) },
@@ -73,13 +80,42 @@
     positions: { name: "number of flattened positions", ...whole(1, 1e6) },
     repeat: { name: "number of equal layers", ...whole(1, 1000) },
   };
-  const parse = (text) => (/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text.trim()) ? Number(text) : NaN);
 
-  function complain(text, name, allowed) {
-    if (!text.trim()) return `The ${name} is missing; allowed: ${allowed}.`;
-    const comma = /^\d+(,\d+)+$/.test(text.trim()) ? " Write a decimal point, and no separators." : "";
-    return `“${text.trim()}” cannot be the ${name}; allowed: ${allowed}.${comma}`;
+  // What λ may be depends on whose it is
+  function valueRule() {
+    const { name, argument, power } = convention();
+    return { name: `${argument} of ${name}`, ...(power < 0 ? above : fromZero)(1e12, "0.01 or 1e-4") };
   }
+
+  // No two parts of it can match the same digits, so that a long text is read once and not over and over
+  const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
+  const isNumber = (word) => word.length <= LONGEST && NUMBER.test(word);
+  // 1e400 would be read as infinite, and 1e-400 as 0
+  const isBeyond = (word) => isNumber(word) &&
+    (Number(word) === 0 ? /[1-9]/.test(word.split(/e/i)[0]) : !Number.isFinite(Number(word)));
+  function parse(text) {
+    const word = text.trim();
+    return isNumber(word) && !isBeyond(word) ? Number(word) : NaN;
+  }
+
+  // A text repeated in a message, unless it is too long to be read there
+  function quote(text) {
+    if (text.length <= LONGEST) return `“${text}”`;
+    const start = text.slice(0, 30).replace(/[\ud800-\udbff]$/, ""); // no half of a sign
+    return `“${start}…” (${show(text.length)} characters)`;
+  }
+
+  function complain(text, { name, allowed }) {
+    const word = text.trim();
+    if (!word) return `The ${name} is missing; allowed: ${allowed}.`;
+    let reason = "";
+    if (word.length > LONGEST) reason = `: an entry has at most ${LONGEST} characters`;
+    else if (isBeyond(word)) reason = ": it is beyond what a float can express";
+    const comma = word.length <= LONGEST && /^\d+(,\d+)+$/.test(word) ? " Write a decimal point, and no separators." : "";
+    return `${quote(word)} cannot be the ${name}${reason}; allowed: ${allowed}.${comma}`;
+  }
+
+  const complaintOf = (text, rule) => (rule.fits(parse(text)) ? "" : complain(text, rule));
 
   // What a link asked for and could not have; shown until the field is changed
   const refusedByLink = new Map();
@@ -89,11 +125,15 @@
     else input.removeAttribute("aria-invalid");
   }
 
-  function tell(input, error, message) {
-    mark(input, message);
+  function say(error, message) {
     error.textContent = message;
     error.hidden = !message;
     return !message;
+  }
+
+  function tell(id, message) {
+    mark(at(id), message);
+    return say(at(`error-${id}`), message);
   }
 
   // ---------------------------------------------------------------- layers
@@ -132,7 +172,8 @@
     const all = entries();
     let first = 1;
     all.forEach((entry, place) => {
-      const repeat = parse(part(entry, "repeat").value) || 1;
+      const asked = parse(part(entry, "repeat").value);
+      const repeat = ROW_RULES.repeat.fits(asked) ? asked : 1;
       const words = repeat > 1 ? `Layers ${first} to ${first + repeat - 1}` : `Layer ${first}`;
       first += repeat;
       entry.querySelector("legend").textContent = words;
@@ -154,16 +195,13 @@
       const messages = [];
       for (const [name, rule] of Object.entries(ROW_RULES)) {
         const input = part(entry, name);
-        const number = input.parentElement.hidden ? 1 : parse(input.value);
-        const fits = rule.fits(number);
-        numbers[name] = number;
-        mark(input, !fits);
-        if (!fits) messages.push(complain(input.value, rule.name, rule.allowed));
+        const idle = input.parentElement.hidden;
+        const message = idle ? "" : complaintOf(input.value, rule);
+        numbers[name] = idle ? 1 : parse(input.value);
+        mark(input, message);
+        if (message) messages.push(message);
       }
-      const error = entry.querySelector(".error");
-      error.textContent = messages.join(" ");
-      error.hidden = !messages.length;
-      good = good && !messages.length;
+      good = say(entry.querySelector(".error"), messages.join(" ")) && good;
       const { outputs, height, width, positions, repeat } = numbers;
       return { kind: part(entry, "kind").value, outputs, height, width, kernel: height * width, positions, repeat };
     });
@@ -173,8 +211,12 @@
   // d2400r6: six dense layers of 2400; c20k2x3: 20 filters of 2 by 3; d10f49: after 49 flattened positions
   const LAYER = /^(?:c(\d+)k(\d+)x(\d+)|d(\d+)(?:f(\d+))?)(?:r(\d+))?$/;
   function layersFromText(text) {
-    const found = text.split("-").map((word) => LAYER.exec(word));
-    if (found.length > MOST_LAYERS || found.includes(null)) return null;
+    const words = text.split("-");
+    if (words.length > MOST_LAYERS || words.some((word) => word.length > LONGEST)) return null;
+    const found = words.map((word) => LAYER.exec(word));
+    if (found.includes(null)) return null;
+    // positions can be flattened behind a convolution only
+    if (found.some(([, , , , , positions], place) => positions && positions !== "1" && !found[place - 1]?.[1])) return null;
     return found.map(([, filters, height, width, units, positions, repeat]) =>
       filters ? { kind: "convolution", outputs: filters, height, width, repeat }
         : { kind: "dense", outputs: units, positions, repeat });
@@ -208,43 +250,36 @@
   // Read all fields, mark the bad ones; return the state, or null if there are any
   function read() {
     const state = { biases: at("biases").checked, widthSteps: Number(at("widthSteps").value) };
-    let good = true;
-    for (const [id, rule] of Object.entries(RULES)) {
+    let good = say(at("error-link"), refusedByLink.get("link") || "");
+    for (const [id, rule] of [...Object.entries(RULES), ["value", valueRule()]]) {
       const input = at(id);
-      const number = parse(input.value);
       const idle = input.parentElement.hidden;
-      state[id] = idle ? { deviation: tables.fixedScale, momentum: 0 }[id] : number;
-      const message = idle || rule.fits(number) ? "" : complain(input.value, rule.name, rule.allowed);
-      good = tell(input, at(`error-${id}`), message) && good;
+      state[id] = idle ? { deviation: tables.fixedScale, momentum: 0 }[id] : parse(input.value);
+      good = tell(id, idle ? "" : refusedByLink.get(id) || complaintOf(input.value, rule)) && good;
     }
     if (good && state.batchSize > state.samples) {
-      const message = `“${at("batchSize").value}” cannot be the batch size; allowed: at most the ${show(state.samples)} samples.`;
-      good = tell(at("batchSize"), at("error-batchSize"), message);
+      const message = `${quote(at("batchSize").value.trim())} cannot be the batch size; allowed: at most the ${show(state.samples)} samples.`;
+      good = tell("batchSize", message);
     }
+    for (const id of ["biases", "widthSteps"]) good = tell(id, refusedByLink.get(id) || "") && good;
     for (const id of ["initializer", "convention", "optimizer"]) {
       state[id] = at(id).value;
-      good = tell(at(id), at(`error-${id}`), refusedByLink.get(id) || "") && good;
+      good = tell(id, refusedByLink.get(id) || "") && good;
     }
-    const { name, argument, power, optimizers } = convention();
+    const { name, optimizers } = convention();
     if (!refusedByLink.has("optimizer") && !optimizers.includes(state.optimizer)) {
       const allowed = optimizers.map((one) => LABELS[one]).join(", ");
       let message = `${LABELS[state.optimizer]} does not go with ${name}; allowed: ${allowed}.`;
       if (name === "keras.optimizers.SGD") message += " With momentum its decay is decoupled and stands for another c.";
-      good = tell(at("optimizer"), at("error-optimizer"), message) && good;
+      good = tell("optimizer", message) && good;
     }
-    state.value = parse(at("value").value);
-    const fits = Number.isFinite(state.value) && (power < 0 ? state.value > 0 : state.value >= 0) && state.value <= 1e12;
-    const allowed = `a number, ${power < 0 ? "above 0" : "0 or more"}, up to 1e12, such as 0.01 or 1e-4`;
-    const complaint = fits ? "" : complain(at("value").value, `${argument} of ${name}`, allowed);
-    good = tell(at("value"), at("error-value"), complaint) && good;
     if (good && !(F.scaleOf(convention(), F.settingOf(state)) > 0)) {
-      const message = `“${at("l1Ratio").value}” leaves nothing of this part of ${name}; allowed: a share that leaves some.`;
-      good = tell(at("l1Ratio"), at("error-l1Ratio"), message);
+      const message = `${quote(at("l1Ratio").value.trim())} leaves nothing of this part of ${name}; allowed: a share that leaves some.`;
+      good = tell("l1Ratio", message);
     }
     state.rows = readLayers();
-    at("error-layers").textContent = refusedByLink.get("layers") || "";
-    at("error-layers").hidden = !refusedByLink.has("layers");
-    return good && state.rows && !refusedByLink.has("layers") ? state : null;
+    good = say(at("error-layers"), refusedByLink.get("layers") || "") && good;
+    return good && state.rows ? state : null;
   }
 
   // ---------------------------------------------------------------- the state as a link
@@ -257,6 +292,11 @@
   };
   const CHOICES = { init: "initializer", lib: "convention", opt: "optimizer" };
   const DEFAULTS = { sd: tables.fixedScale, beta: 0.9, l1: 0.5, g: 0 };
+  const FIELDS = new Map(Object.entries({ layers: "layers", bias: "biases", ...KEYS, ...CHOICES, width: "widthSteps" }));
+  const WIDTH = {
+    name: "width in quarters of a doubling", ...whole(-REACH, REACH),
+    allowed: `a whole number from ${-REACH} to ${REACH}, such as 4 for twice as wide`,
+  };
 
   const slug = (name) => name.replace(/[^\w]/g, "-");
 
@@ -281,31 +321,64 @@
   // The pairs of a link, or null if it is a link to a section
   function pairsOf(hash) {
     const text = hash.replace(/^#/, "");
-    if (!/(^|--)layers-/.test(text)) return null;
-    return new Map(text.split(/--(?=[a-z])/).map((pair) => [pair.split("-", 1)[0], pair.slice(pair.indexOf("-") + 1)]));
+    const pairs = text.split(/--(?=[a-z])/).map((pair) => {
+      const [key] = pair.split("-", 1);
+      return [key, pair.slice(key.length + 1)];
+    });
+    return !at(text) && pairs.some(([key]) => FIELDS.has(key)) ? pairs : null;
   }
 
-  // Fill the fields from a link; what it does not name takes its default or stays as it is
-  function restore(words) {
+  // "“a”, “b” and 7 more"
+  function listed(words) {
+    const rest = words.length - 3;
+    return words.slice(0, 3).map(quote).join(", ") + (rest > 0 ? ` and ${show(rest)} more` : "");
+  }
+
+  // Fill the fields from a link; what it does not name takes its default or stays as it is, and what
+  // it names and cannot have is refused beside its field, or above the form where it has none
+  function restore(pairs) {
     refusedByLink.clear();
-    for (const [key, id] of Object.entries(KEYS)) {
-      const word = words.get(key) ?? DEFAULTS[key];
-      if (word !== undefined) at(id).value = Number.isNaN(parse(String(word))) ? word : String(parse(String(word)));
+    const words = new Map(pairs);
+    const unknown = [...words.keys()].filter((key) => !FIELDS.has(key));
+    const seen = new Set();
+    for (const [key] of pairs) {
+      if (seen.has(key) && FIELDS.has(key)) {
+        refusedByLink.set(FIELDS.get(key), `“${key}” stands more than once in the link; allowed: once.`);
+        words.delete(key);
+      }
+      seen.add(key);
     }
     for (const [key, id] of Object.entries(CHOICES)) {
       if (!words.has(key)) continue;
       const options = [...at(id).options].map((one) => one.value);
       const wanted = options.find((one) => slug(one) === words.get(key));
       if (wanted) at(id).value = wanted;
-      else refusedByLink.set(id, `“${words.get(key)}” is unknown; allowed: ${options.join(", ")}.`);
+      else refusedByLink.set(id, `${quote(words.get(key))} is unknown; allowed: ${options.join(", ")}.`);
     }
-    const rows = layersFromText(words.get("layers"));
-    if (rows) at("layers").replaceChildren(...rows.map(layerEntry));
-    else refusedByLink.set("layers", `“${words.get("layers")}” cannot be the layers; allowed: up to ${MOST_LAYERS} entries such as d64, c20k2x3 or d10f49r2, joined by hyphens.`);
-    at("biases").checked = words.get("bias") !== "0";
-    const steps = Number(words.get("width") ?? 0);
-    at("widthSteps").value = Number.isInteger(steps) ? Math.max(-REACH, Math.min(REACH, steps)) : 0;
+    for (const [key, id] of Object.entries(KEYS)) {
+      const word = String(words.get(key) ?? DEFAULTS[key] ?? at(id).value);
+      at(id).value = Number.isNaN(parse(word)) ? word : String(parse(word));
+    }
+    if (words.has("layers")) {
+      const rows = layersFromText(words.get("layers"));
+      if (rows) at("layers").replaceChildren(...rows.map(layerEntry));
+      else refusedByLink.set("layers", `${quote(words.get("layers"))} cannot be the layers; allowed: up to ${MOST_LAYERS} entries such as d64, c20k2x3 or, behind a convolution, d10f49r2, joined by hyphens.`);
+    }
+    const bias = words.get("bias") ?? "1";
+    at("biases").checked = bias !== "0";
+    if (bias !== "0" && bias !== "1") refusedByLink.set("biases", `${quote(bias)} cannot be the biases; allowed: 1 with them, 0 without.`);
+    const width = words.get("width") ?? "0";
+    const complaint = complaintOf(width, WIDTH);
+    at("widthSteps").value = complaint ? 0 : parse(width);
+    if (complaint) refusedByLink.set("widthSteps", complaint);
     showFields();
+    const homeless = unknown.length ? [`Unknown in a link: ${listed(unknown)}; allowed: ${[...FIELDS.keys()].join(", ")}.`] : [];
+    for (const [key, id] of Object.entries(KEYS)) { // a field that is not shown cannot say what is wrong with it
+      if (!at(id).parentElement.hidden) continue;
+      const message = refusedByLink.get(id) || (words.has(key) ? complaintOf(at(id).value, RULES[id]) : "");
+      if (message) homeless.push(message);
+    }
+    if (homeless.length) refusedByLink.set("link", `${homeless.join(" ")} A change of any entry goes on without it.`);
   }
 
   // ---------------------------------------------------------------- answers in words
@@ -460,23 +533,39 @@
     ["pull", "--line-pull", [2, 4]], ["same", "--line-same", [10, 4, 2, 4]],
   ];
 
-  // Decades; where there are fewer than two of them, 1, 2 and 5 of each
+  // uPlot is given logarithms: its own logarithmic axis stays empty where a number has over 17 digits.
+  const WITHIN = [0, Math.log10(2), Math.log10(5), 1]; // a decade
+  const NEAR = 1e-9;
+
+  // From a 1, 2 or 5 of a decade to another
+  function range(u, least, most) {
+    const [low, high] = [Math.floor(least + NEAR), Math.ceil(most - NEAR) - 1];
+    return [
+      low + Math.max(...WITHIN.filter((one) => low + one <= least + NEAR)),
+      high + Math.min(...WITHIN.filter((one) => high + one >= most - NEAR)),
+    ];
+  }
+
+  // Decades, of many every other or fewer; where there are fewer than two, 1, 2 and 5 of each
   function splits(u, axis, least, most) {
+    const step = Math.ceil((most - least) / 10);
     const decades = [];
-    for (let power = Math.floor(Math.log10(least)); power <= Math.ceil(Math.log10(most)); power += 1) decades.push(10 ** power);
-    const shown = most / least >= 100 ? decades : decades.flatMap((one) => [one, 2 * one, 5 * one]);
-    return shown.filter((one) => one >= least * 0.999 && one <= most * 1.001);
+    for (let one = Math.floor(least / step) * step; one <= most; one += step) decades.push(one);
+    const shown = most - least >= 2 ? decades : decades.flatMap((one) => WITHIN.slice(0, 3).map((two) => one + two));
+    return shown.filter((one) => one >= least - NEAR && one <= most + NEAR);
   }
 
   function ticks(u, values) {
     return values.map((value) => {
-      const power = Math.log10(value);
-      return Math.abs(power - Math.round(power)) < 1e-9 ? raised(Math.round(power)) : show(value, 2);
+      const decade = Math.floor(value + NEAR);
+      if (value - decade < NEAR) return raised(decade);
+      return decade >= -4 && decade < 6 ? show(10 ** value, 2) : `${Math.round(10 ** (value - decade))}·${raised(decade)}`;
     });
   }
 
   function markNow(u) {
-    const x = u.valToPos(drawn.now.penalised, "x", true);
+    if (!drawn) return; // uPlot draws a little later, and the penalty may be gone by then
+    const x = u.valToPos(Math.log10(drawn.now.penalised), "x", true);
     const { ctx, bbox } = u;
     ctx.save();
     ctx.strokeStyle = colour("--pst-color-text-base");
@@ -489,7 +578,7 @@
     for (const [name, line] of LINES) {
       ctx.fillStyle = colour(line);
       ctx.beginPath();
-      ctx.arc(x, u.valToPos(drawn.now[name], "y", true), 4 * devicePixelRatio, 0, 2 * Math.PI);
+      ctx.arc(x, u.valToPos(Math.log10(drawn.now[name]), "y", true), 4 * devicePixelRatio, 0, 2 * Math.PI);
       ctx.fill();
     }
     ctx.restore();
@@ -509,14 +598,14 @@
       height: 340,
       legend: { show: false },
       cursor: { show: false },
-      scales: { x: { time: false, distr: 3 }, y: { distr: 3 } },
+      scales: { x: { time: false, range }, y: { range } },
       axes: [{ ...axis, label: "penalised weights P" }, { ...axis, label: "loss, and loss per weight unit", size: 56 }],
       series: [{}, ...LINES.map(([, line, dash]) => ({ stroke: colour(line), width: 2.5, dash, pxAlign: 0, points: { show: false } }))],
       hooks: { draw: [markNow] },
     }, columns(), place);
   }
 
-  const columns = () => ["penalised", ...LINES.map(([name]) => name)].map((name) => drawn.points.map((one) => one[name]));
+  const columns = () => ["penalised", ...LINES.map(([name]) => name)].map((name) => drawn.points.map((one) => Math.log10(one[name])));
 
   function draw(state, found) {
     const words = at("slopes");
@@ -535,7 +624,9 @@
     else newChart();
     const slope = F.slopes(state, tables);
     const from = show(found.penalised);
-    words.textContent = `From ${from} weights to those of a network twice as wide, the slopes on logarithmic axes are ` +
+    words.textContent = slope === null
+      ? `At this width and at twice this width there are the same ${from} weights, as widths are whole numbers and at least 1: no slope can be given.`
+      : `From ${from} weights to those of a network twice as wide, the slopes on logarithmic axes are ` +
       `${signed(slope.value)} for the value, ${signed(slope.norm)} for the norm of its gradient, ` +
       `${signed(slope.pull)} for the pull on a typical weight, ${signed(slope.same)} for the pull on one and the same weight.`;
     body.replaceChildren(...points.filter((_, place) => place % 4 === 0).map((one) =>
@@ -560,7 +651,8 @@
     at("state-link").hidden = !state;
     for (const id of ["copy-text", "copy-link"]) at(id).disabled = !state;
     if (!state) {
-      at("waiting").textContent = "An entry above cannot be used, and nothing is computed until it can. What stands below in italics belongs to the entries before.";
+      const before = at("out-counts").textContent ? " What stands below in italics belongs to the entries before." : "";
+      at("waiting").textContent = `An entry cannot be used, and nothing is computed until it can.${before}`;
       announce("Nothing was computed: an entry cannot be used.");
       return null;
     }
@@ -612,25 +704,27 @@
       if (hash) history.replaceState(null, "", hash);
     };
     const touched = (event) => {
+      refusedByLink.delete("link");
       refusedByLink.delete(event.target.id);
-      if (event.target.closest("#layers")) refusedByLink.delete("layers");
+      if (event.target.closest("#layers, #add-layer")) refusedByLink.delete("layers");
       if (event.target === at("convention") && !convention().optimizers.includes(at("optimizer").value)) {
         [at("optimizer").value] = convention().optimizers;
       }
     };
     form.addEventListener("input", (event) => { touched(event); update(); });
     form.addEventListener("change", remember); // the address follows finished entries only
-    at("widthSteps").addEventListener("input", update);
+    at("widthSteps").addEventListener("input", (event) => { touched(event); update(); });
     at("widthSteps").addEventListener("change", remember);
     form.addEventListener("click", (event) => {
       const { state, part: name } = event.target.dataset;
       if (state) restore(pairsOf(state));
       else if (event.target.id === "add-layer") {
-        refusedByLink.delete("layers");
+        touched(event);
         at("layers").append(layerEntry({}));
         tidyLayers();
         part(at("layers").lastChild, "kind").focus();
       } else if (name === "remove") {
+        touched(event);
         event.target.closest("li").remove();
         at("add-layer").focus();
       } else return;

@@ -353,12 +353,14 @@ var explorerFormulas = (() => {
     return points;
   }
 
-  // Exponents in P from this width to twice this width: ln(second / first) / ln(P₂ / P₁)
+  // Exponents in P from this width to twice this width: ln(second / first) / ln(P₂ / P₁);
+  // null where both round to the same whole widths, as one filter's 1/16 and 1/8 do
   function slopes(state, tables) {
     const tracked = core({ ...state, widthSteps: 0 }, tables).typicalWeight;
     const first = point(state, tracked, tables);
     const second = point({ ...state, widthSteps: state.widthSteps + 4 }, tracked, tables);
     const run = Math.log(second.penalised / first.penalised);
+    if (!(run > 0)) return null;
     const slope = (name) => Math.log(second[name] / first[name]) / run;
     return { value: slope("value"), norm: slope("norm"), pull: slope("pull"), same: slope("same") };
   }

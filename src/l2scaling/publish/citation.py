@@ -1,11 +1,17 @@
 """References to the book and to its chapters, made from CITATION.cff and the published runs."""
 
+import codecs
 import datetime
 import json
+import re
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from html import escape
 from typing import Any
+from unicodedata import category, normalize
+from urllib.parse import quote
+
+import latexcodec  # noqa: F401  registers how to write LaTeX
 
 from l2scaling.publish import gather
 from l2scaling.publish.project import Project, RequestError, brief, read_yaml, title, unknown
@@ -18,7 +24,16 @@ SUFFIXES = {"text": "txt", "bibtex": "bib", "ris": "ris", "csl-json": "json"}
 
 NAMES = {"text": "Text", "bibtex": "BibTeX", "ris": "RIS", "csl-json": "CSL-JSON"}
 
-_LATEX = str.maketrans({sign: f"\\{sign}" for sign in "&%$#_"})
+_LATEX = {sign: f"\\{sign}" for sign in "&%$#_"} | {
+    sign: f"\\text{name}{{}}"
+    for sign, name in {
+        "\\": "backslash", "{": "braceleft", "}": "braceright", "~": "asciitilde", "^": "asciicircum",
+        "`": "asciigrave", "<": "less", ">": "greater", "|": "bar",
+    }.items()
+}  # fmt: skip
+"""What has a meaning of its own in LaTeX, or in BibTeX, which counts braces that LaTeX escapes."""
+
+_IN_URLS = ":/?#[]@!$&'()*+,;=%~"
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,10 @@ class Author:
 
     family: str
     given: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.given} {self.family}".strip()
 
     @property
     def sorted_name(self) -> str:
@@ -79,7 +98,7 @@ def reference(project: Project, what: str, profile: str = "published") -> Refere
 
 def book_reference(project: Project) -> Reference:
     """Return what CITATION.cff says of the book, without a run, or raise ``RequestError``."""
-    form = "title, version, date-released, authors with their names, and a url if there is one"
+    form = "title, version, date-released, authors with their names, and a url (https://…) if there is one"
     book = read_yaml(project.root / "CITATION.cff", form)
     try:
         year, month, day = (int(part) for part in str(book["date-released"]).split("-"))
@@ -96,6 +115,12 @@ def book_reference(project: Project) -> Reference:
         names = [name for author in found.authors for name in (author.family, author.given)]
         if not all(isinstance(text, str) for text in (found.book, found.url or "", *names)):
             raise TypeError("a field is no text")
+        if isinstance(book["version"], bool) or not isinstance(book["version"], str | int | float):
+            raise TypeError(f"version {book['version']!r}")
+        if found.url and not re.match(r"https?://", found.url):
+            raise ValueError(f"url {found.url!r}")
+        if not all(map(_line, (found.book, found.version, *(author.family for author in found.authors)))):
+            raise ValueError("a field is empty")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RequestError(f"CITATION.cff is broken ({brief(error)}); allowed: {form}") from error
     return found
@@ -115,7 +140,24 @@ def written(one: Reference, form: str) -> str:
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     writers = {"bibtex": _bibtex, "ris": _ris, "csl-json": _csl, "text": _text}
-    return writers[form](one)
+    return writers[form](_in_lines(one))
+
+
+def _in_lines(one: Reference) -> Reference:
+    """Make each field one line, and the address one that needs no escape in any format."""
+    return replace(
+        one,
+        authors=tuple(Author(_line(author.family), _line(author.given)) for author in one.authors),
+        book=_line(one.book),
+        chapter=one.chapter and _line(one.chapter),
+        version=_line(one.version),
+        url=one.url and quote("".join(_line(one.url).split()), safe=_IN_URLS),
+    )
+
+
+def _line(text: str) -> str:
+    """Put a space for all that breaks lines, controls a terminal, or is half a character."""
+    return " ".join("".join(" " if category(sign) in ("Cc", "Cs") else sign for sign in text).split())
 
 
 def _run(project: Project, chapter: str, profile: str) -> str | None:
@@ -133,22 +175,39 @@ def _joint(runs: list[str | None]) -> str | None:
 
 
 def _bibtex(one: Reference) -> str:
-    names = [
-        _latex(author.sorted_name) if author.given else f"{{{_latex(author.family)}}}"
-        for author in one.authors
-    ]
     # braces keep a name in one piece and the capitals of a title
-    fields = {"author": " and ".join(names), "title": f"{{{_latex(one.title)}}}"}
+    fields = {"author": " and ".join(map(_bibtex_name, one.authors)), "title": f"{{{_latex(one.title)}}}"}
     fields |= {"booktitle": f"{{{_latex(one.book)}}}"} if one.chapter else {}
-    fields |= {"year": str(one.date[0]), "edition": one.edition}
+    fields |= {"year": str(one.date[0]), "edition": _latex(one.edition)}
     fields |= {"note": f"run {one.run}"} if one.run else {}
     fields |= {"url": one.url} if one.url else {}
     body = "".join(f"  {key} = {{{value}}},\n" for key, value in fields.items())
     return f"@{'incollection' if one.chapter else 'book'}{{{one.key},\n{body}}}"
 
 
+def _bibtex_name(author: Author) -> str:
+    if not author.given:
+        return f"{{{_latex(author.family)}}}"
+    parts = (author.family, author.given)
+    # a comma or an "and" would divide a name
+    return ", ".join(
+        f"{{{_latex(part)}}}" if re.search(r",|\band\b", part, re.I) else _latex(part) for part in parts
+    )
+
+
 def _latex(text: str) -> str:
-    return text.translate(_LATEX)
+    """Write text for LaTeX, in ASCII where that has a name for the letter or sign."""
+    text = re.sub(r"([-',])(?=\1)", "\\1\0", normalize("NFC", text))  # or two would become one sign
+    return "".join(_LATEX.get(sign) or _latex_sign(sign) for sign in text).replace("\0", "{}")
+
+
+def _latex_sign(sign: str) -> str:
+    if sign.isascii():
+        return sign
+    try:
+        return f"{{{codecs.encode(sign, 'ulatex+ascii')!s}}}"
+    except ValueError:  # only LaTeX of today can set it
+        return sign
 
 
 def _ris(one: Reference) -> str:
@@ -180,11 +239,21 @@ def _csl(one: Reference) -> str:
 
 
 def _text(one: Reference) -> str:
-    names = ", ".join(f"{author.given} {author.family}".strip() for author in one.authors)
+    return _sentence(one) + (f" {one.url}" if one.url else "")
+
+
+def _sentence(one: Reference) -> str:
+    names = ", ".join(author.name for author in one.authors)
     place = f". In: {one.book}" if one.chapter else ""
     run = f", run {one.run}" if one.run else ""
-    address = f" {one.url}" if one.url else ""
-    return f"{names} ({one.date[0]}). {one.title}{place}, {one.edition}{run}.{address}"
+    return f"{names} ({one.date[0]}). {one.title}{place}, {one.edition}{run}."
+
+
+def as_markdown(one: Reference) -> str:
+    """Return a reference in words as Markdown that shows just these words, its address as a link."""
+    one = _in_lines(one)
+    words = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _sentence(one))
+    return words + (f" <{one.url}>" if one.url else "")
 
 
 def boxes(one: Reference, what: str) -> str:
@@ -192,15 +261,19 @@ def boxes(one: Reference, what: str) -> str:
 
     ``what`` names the downloads, as the site's build has written them.
     """
-    parts = [written(one, "text")]
+    parts = [as_markdown(one)]
     for form, suffix in SUFFIXES.items():
+        text = written(one, form)
+        fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text)), 0)  # longer than any inside
         link = f"{{download}}`Download {what}.{suffix} </book/_generated/cite/{what}.{suffix}>`"
-        parts.append(f"````{{dropdown}} {NAMES[form]}\n```text\n{written(one, form)}\n```\n\n{link}\n````")
+        box = f"{fence}text\n{text}\n{fence}\n\n{link}"
+        parts.append(f"{fence}`{{dropdown}} {NAMES[form]}\n{box}\n{fence}`")
     return "\n\n".join(parts)
 
 
 def meta_tags(one: Reference) -> str:
     """Return the tags by which scholarly search engines know a page, as HTML."""
+    one = _in_lines(one)
     tags = [("citation_title", one.title)]
     tags += [("citation_author", author.sorted_name) for author in one.authors]
     tags += [("citation_publication_date", "{}/{:02}/{:02}".format(*one.date))]

@@ -7,7 +7,7 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from l2scaling import __version__, conventions
 from l2scaling.evidence import number
 from l2scaling.publish import citation, controls, gather, pdf, release, reproduce, robustness, site, sweep
-from l2scaling.publish.parameters import declared
+from l2scaling.publish.parameters import declared, real
 from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
 from l2scaling.publish.provenance import is_fresh
 from l2scaling.publish.run import CELL_TIMEOUT, run_chapter
@@ -262,14 +262,14 @@ def _convert(project: Project, options: argparse.Namespace) -> None:
         for name, kind in (
             ("samples", int),
             ("batch_size", int),
-            ("learning_rate", float),
-            ("l1_ratio", float),
+            ("learning_rate", real),
+            ("l1_ratio", real),
         )
         if (text := getattr(options, name)) is not None
     }
     try:
         setting = conventions.Setting(**given)
-        value = _parsed("VALUE", options.value, float)
+        value = _parsed("VALUE", options.value, real)
         found = conventions.convert(value, options.source, options.target, setting)
     except conventions.ConventionError as error:
         raise RequestError(str(error)) from error
@@ -283,12 +283,14 @@ def _convert(project: Project, options: argparse.Namespace) -> None:
     print(found.note)
 
 
-def _parsed(what: str, text: str, kind: type) -> Any:
+def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:
     try:
         return kind(text)
     except ValueError as error:
         allowed = "a whole number, 1 or more" if kind is int else "a number"
         raise RequestError(f"{what} cannot be {text!r}; allowed: {allowed}") from error
+    except OverflowError as error:
+        raise RequestError(f"{what} cannot be {text!r}, {error}") from error
 
 
 def _accept(project: Project, options: argparse.Namespace) -> None:

@@ -147,7 +147,7 @@ def _serve(reading: int, folder: Path) -> None:
             counts = [one["num_threads"] for one in threadpoolctl.threadpool_info()]
             if "torch" in sys.modules:
                 counts.append(sys.modules["torch"].get_num_threads())
-            (folder / "threads").write_text(str(max(counts, default=1)))
+            (folder / "threads").write_text(str(max(counts, default=int(os.environ["OMP_NUM_THREADS"]))))
 
     app.shell.events.register("post_run_cell", note_threads)
     app.start()

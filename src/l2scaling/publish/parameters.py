@@ -13,6 +13,7 @@ import itertools
 import json
 import math
 import re
+import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import nbformat
 import papermill
 
+from l2scaling.conventions import SIZES
 from l2scaling.publish.project import RequestError, brief, unknown
 
 _NUMBER = r"(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
@@ -53,6 +55,8 @@ class Parameter:
             return self.check(_parsers[self.type](text))
         except ValueError as error:
             raise self._refusal(text) from error
+        except OverflowError as error:
+            raise RequestError(f"parameter {self.name!r} cannot be {_shown(text)}, {error}") from error
 
     def check(self, value: Any) -> Any:
         """Return the value if its type and range are the declared ones, else raise."""
@@ -65,9 +69,8 @@ class Parameter:
         return value
 
     def _refusal(self, value: Any) -> RequestError:
-        shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
         return RequestError(
-            f"parameter {self.name!r} cannot be {shown}; allowed: {self.type}, {self.allowed}"
+            f"parameter {self.name!r} cannot be {_shown(value)}; allowed: {self.type}, {self.allowed}"
         )
 
     def _has_type(self, value: Any) -> bool:
@@ -90,12 +93,30 @@ class Parameter:
         return float(match[1]) <= value <= float(match[2])
 
 
+def _shown(value: Any) -> str:
+    return repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:77]}..."
+
+
 def _whole(text: str) -> int:
     return int(text, 10)
 
 
-def _real(text: str) -> float:
-    return float(text)
+def real(text: str) -> float:
+    """Read a number; raise ``OverflowError`` for one that a float cannot hold with all its digits.
+
+    >>> real("1_0e-2"), real("0e-400")
+    (0.1, 0.0)
+    >>> real("1e-400")
+    Traceback (most recent call last):
+        ...
+    OverflowError: beyond what a float can express; allowed: 0, or sizes from 2.2e-308 to 1.8e+308
+    """
+    value = float(text)
+    digits = text.lower().partition("e")[0]
+    named = any(sign.isdecimal() and int(sign) for sign in digits)  # no digit of inf and nan is
+    if named and not sys.float_info.min <= abs(value) <= sys.float_info.max:
+        raise OverflowError(f"beyond what a float can express; allowed: 0, or sizes from {SIZES}")
+    return value
 
 
 def _truth(text: str) -> bool:
@@ -103,7 +124,7 @@ def _truth(text: str) -> bool:
 
 
 def _list(text: str) -> list[Any]:
-    value = json.loads(text)
+    value = json.loads(text, parse_float=real)
     if not isinstance(value, list):
         raise ValueError(text)
     return value
@@ -121,7 +142,7 @@ def _guard(parser: Any) -> Any:
 
 _parsers = {
     "int": _whole,
-    "float": _real,
+    "float": real,
     "bool": _guard(_truth),
     "str": str,
     "list[int]": _guard(_list),

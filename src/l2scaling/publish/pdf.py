@@ -14,11 +14,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
 from bs4 import BeautifulSoup, Tag
 
+from l2scaling.publish import citation
 from l2scaling.publish.locks import exclusive
-from l2scaling.publish.project import Project, RequestError, RunError
+from l2scaling.publish.project import TOC_FORM, Project, RequestError, RunError, read_yaml
 
 NAME = "book.pdf"
 PLACE = "<!-- book.pdf -->"
@@ -68,8 +68,7 @@ def one_document(project: Project, site: Path) -> str:
     Ids carry their page's name, links between pages become links within the document, and links
     to what a PDF cannot hold lose their target.
     """
-    toc = yaml.safe_load((project.root / "_toc.yml").read_text())
-    parts = _parts(toc)
+    parts = _parts(read_yaml(project.root / "_toc.yml", TOC_FORM))
     names = {f"{name}.html": _mark(name) for _, pages in parts for name in pages}
     articles, entries, running = [], [], []
     style = ""
@@ -95,18 +94,21 @@ def one_document(project: Project, site: Path) -> str:
             entries.append(f'<p><a href="#{mark}">{heading.decode_contents()}</a><span>000</span></p>')
             short = title if len(title) < 90 else title[:88].rsplit(" ", 1)[0] + " …"
             running.append(f"@page {mark} {{ @top-right {{ content: {_css(short)} }} }}")
-    book = yaml.safe_load((project.root / "CITATION.cff").read_text())
+    book = citation.book_reference(project)
     return _DOCUMENT.format(
-        title=escape(toc_title(project)), subtitle=escape(book["title"].partition(": ")[2]),
-        authors=escape(", ".join(author["name"] for author in book["authors"])),
-        edition=f"Version {escape(str(book['version']))}, {book['date-released']}",
+        title=escape(toc_title(project)), subtitle=escape(book.title.partition(": ")[2]),
+        authors=escape(", ".join(author.name for author in book.authors)),
+        edition=escape("Version {}, {:04}-{:02}-{:02}".format(book.version, *book.date)),
         style=style, running="\n".join(running), entries="\n".join(entries), articles="\n".join(articles),
     )  # fmt: skip
 
 
 def toc_title(project: Project) -> str:
-    title: str = yaml.safe_load((project.root / "_config.yml").read_text())["title"]
-    return title
+    form = "settings of Jupyter Book, the title among them"
+    config = read_yaml(project.root / "_config.yml", form)
+    if not isinstance(config, dict) or not isinstance(config.get("title"), str):
+        raise RequestError(f"_config.yml is broken (it has no title); allowed: {form}")
+    return str(config["title"])
 
 
 def _parts(toc: dict[str, Any]) -> list[tuple[str, list[str]]]:

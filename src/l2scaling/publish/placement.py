@@ -3,14 +3,19 @@
 import contextlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from l2scaling.publish.project import Project, RequestError, brief, find_project
+from l2scaling.publish.project import Project, RequestError, brief, find_project, read_yaml
 
 VARIABLE = "SNAKEMAKE_PROFILE"
 """The environment variable from which Snakemake itself takes a profile."""
+
+SLURM = ("sinfo", "sbatch", "squeue", "scancel")
+"""The commands of Slurm without which no job can be sent, followed or stopped."""
 
 _ALLOWED = "allowed: a folder with a config.yaml for Snakemake, such as profiles/slurm"
 
@@ -33,11 +38,23 @@ def placement(project: Project, jobs: int | None = None) -> list[str]:
 
 def _refuse_unusable(profile: str) -> None:
     """Have Snakemake read the profile, and put what it says against it into one line."""
-    from snakemake.cli import CliException, get_profile_dir, parse_args  # takes a second
-
     given = f"{VARIABLE}={os.environ[VARIABLE]!r}"
-    if get_profile_dir(profile) is None:
+    missing = [name for name in SLURM if shutil.which(name) is None]
+    without = RequestError(
+        f"{given} needs Slurm, of which {', '.join(missing)} is not here; "
+        "allowed: a login node of Slurm, or no profile, to run on this machine"
+    )
+    try:
+        from snakemake.cli import CliException, get_profile_dir, parse_args  # takes a second
+    except Exception as error:  # its plugin for Slurm stops it where parts of Slurm are missing
+        if missing:
+            raise without from error
+        raise
+    found = get_profile_dir(profile)
+    if found is None:
         raise RequestError(f"{given} names no profile; {_ALLOWED}")
+    if missing and _executor(found[1]) == "slurm":
+        raise without
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -50,6 +67,14 @@ def _refuse_unusable(profile: str) -> None:
         raise RequestError(f"{given} sets neither jobs nor cores; allowed: a profile that limits one of them")
     if read.executor == "slurm" and (silence := _slurm_is_silent()):
         raise RequestError(f"{given} needs a Slurm that answers ({silence}); allowed: a login node of Slurm")
+
+
+def _executor(config: Path) -> Any:
+    """Return the executor that a profile's file names; None if it names none or cannot be read."""
+    with contextlib.suppress(RequestError):  # Snakemake says it better
+        profile = read_yaml(config, _ALLOWED)
+        return profile.get("executor") if isinstance(profile, dict) else None
+    return None
 
 
 def _slurm_is_silent() -> str | None:

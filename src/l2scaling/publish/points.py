@@ -62,7 +62,8 @@ def run_points(
         "--rerun-incomplete", "--keep-going", "--quiet", "progress", "rules", "host", "reason",
         "--config", f"points={plan}",
     ]  # fmt: skip
-    with (folder / "snakemake.log").open("w") as log, _parent(project, where) as address:
+    needed = not all(is_done(folder, point) for point in points)
+    with (folder / "snakemake.log").open("w") as log, _parent(project, where, now=needed) as address:
         running = subprocess.Popen(
             command, cwd=project.root, stdout=log, stderr=log, env=_environment(project, address)
         )
@@ -153,10 +154,12 @@ def run_all(
 
 
 @contextlib.contextmanager
-def _parent(project: Project, where: Sequence[str]) -> Iterator[str]:
+def _parent(project: Project, where: Sequence[str], *, now: bool) -> Iterator[str]:
     """Keep a warm parent for the runs of this machine; on a cluster each begins on its node."""
     if where[0] == "--cores":
-        with warm.parent(os.environ | {"L2SCALING_PROJECT": str(project.root)}, warm=True) as address:
+        with warm.parent(
+            os.environ | {"L2SCALING_PROJECT": str(project.root)}, warm=True, now=now
+        ) as address:
             yield address
     else:
         yield ""

@@ -18,7 +18,10 @@ from l2scaling.publish.errors import RunError as RunError
 
 PROFILES = ("quick", "published", "full")
 
-_TOC_FORM = "a table of contents of Jupyter Book"
+MOST_TEXT = 2**18
+"""Characters that a YAML file may have, with every alias written out: ten times the longest of ours."""
+
+TOC_FORM = "a table of contents of Jupyter Book"
 
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> RequestError:
@@ -53,13 +56,10 @@ class Project:
 
     def chapters(self) -> list[str]:
         """Return the names of the chapters in the book's order, as _toc.yml has them."""
-        toc = read_yaml(self.root / "_toc.yml", _TOC_FORM)
+        toc = read_yaml(self.root / "_toc.yml", TOC_FORM)
         if not isinstance(toc, dict) or "root" not in toc:
-            raise RequestError(f"_toc.yml is broken (it has no root); allowed: {_TOC_FORM}")
-        try:
-            files = _toc_files(toc)
-        except RecursionError as error:  # an alias may stand for what contains it
-            raise RequestError(f"_toc.yml is broken (it contains itself); allowed: {_TOC_FORM}") from error
+            raise RequestError(f"_toc.yml is broken (it has no root); allowed: {TOC_FORM}")
+        files = _toc_files(toc)
         names = [name.removeprefix("notebooks/") for name in files if name.startswith("notebooks/")]
         for name in names:  # they become parts of paths
             if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
@@ -121,11 +121,57 @@ def writing(output: Path, allowed: str = "a folder you may write to") -> Iterato
 
 
 def read_yaml(path: Path, allowed: str) -> Any:
-    """Read a YAML file, or raise ``RequestError`` naming it and what it has to hold."""
+    """Read a YAML file, or raise ``RequestError`` naming it and what it has to hold.
+
+    One that is larger than ``MOST_TEXT``, as it lies there or with its aliases written out, is
+    refused before anything is made of it.
+    """
     try:
-        return yaml.safe_load(path.read_text())
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_TEXT + 1)
+        if len(text) > MOST_TEXT:
+            raise ValueError(f"it has more than {MOST_TEXT:,} characters")
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _written_out(node, {})
+            return loader.construct_document(node)
+        finally:
+            loader.dispose()
     except Exception as error:  # PyYAML raises half a dozen unrelated types
         raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {allowed}") from error
+
+
+def _written_out(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """Return the size of what a node stands for, each alias counted where it stands, each node visited once.
+
+    Raises ``ValueError`` for a node beyond ``MOST_TEXT``, one that contains itself, or a whole number
+    so long that Python would not write it.
+    """
+    if id(node) in sizes:
+        if not sizes[id(node)]:
+            raise ValueError("it contains itself")
+        return sizes[id(node)]
+    sizes[id(node)] = 0  # until it is known
+    if isinstance(node, yaml.ScalarNode):
+        size = 1 + len(node.value)
+        if size > 1000 and node.tag.endswith(":int"):
+            raise ValueError("it has a number of more than a thousand digits")
+    else:
+        parts = (
+            node.value
+            if isinstance(node, yaml.SequenceNode)
+            else [one for pair in node.value for one in pair]
+        )
+        size = 1
+        for part in parts:
+            size += _written_out(part, sizes)
+            if size > MOST_TEXT:
+                raise ValueError(f"with its aliases written out it has more than {MOST_TEXT:,} characters")
+    sizes[id(node)] = size
+    return size
 
 
 def brief(error: Exception) -> str:

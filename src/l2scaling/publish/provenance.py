@@ -90,6 +90,8 @@ def fault(project: Project, chapter: str, profile: str) -> str | None:
     for name, wanted in (("chapter", chapter), ("profile", profile)):
         if recorded.get(name) != wanted:
             return f"is one of {name} {recorded.get(name)!r}"
+    if incomplete(run):
+        return "was not run to its end"
     source = source_hash(project, chapter, project.source(chapter))
     if not _is_made_from(run, source, project.profile_values(chapter, profile)):
         return "is not of the sources as they are"

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -21,7 +22,7 @@ from l2scaling.frameworks import MissingFrameworkError
 from l2scaling.publish import kernels, private
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
+from l2scaling.publish.project import Project, RequestError, RunError, writing
 from l2scaling.publish.provenance import incomplete, is_ours, origin
 
 CELL_TIMEOUT = 900
@@ -58,7 +59,6 @@ def run_chapter(
         **origin(project, chapter, source),
     }
     with exclusive(project, target), _workspace() as (folder, config):
-        working = folder / "executed.ipynb"
         cause = None
         try:
             with (
@@ -67,8 +67,9 @@ def run_chapter(
             ):
                 papermill.execute_notebook(
                     source,
-                    str(working),
+                    None,
                     parameters=values,
+                    engine_name=_Engine.register(),
                     kernel_name="python3",
                     kernel_manager_class=kernels.manager(kernel),
                     shutdown_kernel="immediate",  # all that it had to say has been said
@@ -82,11 +83,9 @@ def run_chapter(
             missing = MissingFrameworkError.__name__
             if isinstance(error, PapermillExecutionError) and error.ename == missing:
                 raise RequestError(f"chapter {chapter!r} cannot run: {error.evalue}") from error
-        try:
-            executed = read_notebook(working, "the executed notebook")
-        except RequestError as error:  # papermill wrote nothing, or the disk was full
-            place = "while writing its notebook" if working.is_file() else "before its first cell"
-            raise RunError(f"chapter {chapter!r} failed {place}: {cause or error}") from error
+        executed = _Engine.notebook
+        if executed is None:
+            raise RunError(f"chapter {chapter!r} failed before its first cell: {cause}")
         place = _place(executed)
         record["threads"] = kernels.threads_used(folder) or record["threads"]
         executed = _scrub(executed, source, record)
@@ -99,6 +98,27 @@ def run_chapter(
         if is_ours(failed):
             failed.unlink()
     return target
+
+
+class _Engine(NBClientEngine):  # type: ignore[misc]
+    """papermill's own engine, which keeps the notebook in memory, however the run ends.
+
+    To write it before and after every cell, as papermill does, takes half the time of a short run.
+    """
+
+    notebook: nbformat.NotebookNode | None = None
+
+    @classmethod
+    def register(cls) -> str:
+        """Forget the last notebook; return the name by which papermill knows this engine."""
+        cls.notebook = None
+        papermill_engines.register("keeping", cls)
+        return "keeping"
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **options: Any) -> None:
+        cls.notebook = nb_man.nb
+        super().execute_managed_notebook(nb_man, kernel_name, **options)
 
 
 def _target(

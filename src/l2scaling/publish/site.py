@@ -30,7 +30,6 @@ from l2scaling.publish import (
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.parameters import declared
 from l2scaling.publish.project import Project, RequestError, RunError, read_yaml, title, writing
-from l2scaling.publish.provenance import is_fresh
 
 
 def build_site(project: Project, profile: str, destination: Path) -> Path:
@@ -54,6 +53,7 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
         raise RequestError("_toc.yml names no chapter; allowed: one or more files of notebooks/")
     for chapter in project.chapters():
         gather.require_run(project, chapter, profile)
+    log.write_text("")  # a folder that cannot be written is named for what it is
     with exclusive(project, work), exclusive(project, place):
         _restore(place)
         shutil.rmtree(work, ignore_errors=True)
@@ -110,11 +110,6 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     from l2scaling.publish import explorer  # brings torch, which no other command needs
 
     chapters = project.chapters()
-    # or runs from before and after an edit would stand in one book
-    if stale := [chapter for chapter in chapters if not is_fresh(project, chapter, profile)]:
-        raise RunError(
-            f"sources have changed since the runs of: {', '.join(stale)}; run them again, as make book does"
-        )
     runs = {chapter: gather.executed(project, chapter, profile) for chapter in chapters}
     titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
     records = [record for notebook in runs.values() for record in gather.records_of(notebook)]
@@ -156,7 +151,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
 
 
 def _cited(one: citation.Reference, chapter: str) -> str:
-    return f"{citation.written(one, 'text')} [Formats](#cite-{chapter})"
+    return f"{citation.as_markdown(one)} [Formats](#cite-{chapter})"
 
 
 def _write_references(references: dict[str, citation.Reference], folder: Path) -> None:

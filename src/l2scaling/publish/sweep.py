@@ -31,6 +31,7 @@ def points(
     """
     parameters = declared(project.source(chapter), chapter)
     overrides = project.profile_values(chapter, profile)
+    without = resolve(parameters, overrides, {})
     axes = dict(grid)
     if len(axes) < len(grid):
         repeated = next(name for name, _ in grid if [one for one, _ in grid].count(name) > 1)
@@ -43,7 +44,11 @@ def points(
             raise RequestError(
                 f"--seeds {seeds}: allowed 1 to {MOST_POINTS}, and no --grid seed=... beside it"
             )
-        first = overrides.get("seed", next(one.default for one in parameters if one.name == "seed"))
+        if ("seed", "int") not in {(one.name, one.type) for one in parameters}:
+            raise RequestError(
+                f"--seeds {seeds}: chapter {chapter!r} has no seed; allowed: one with seed: int"
+            )
+        first = {one.name: without.get(one.name, one.default) for one in parameters}["seed"]
         axes["seed"] = [str(first + offset) for offset in range(seeds)]
         for value in axes["seed"]:
             resolve(parameters, overrides, {"seed": value})

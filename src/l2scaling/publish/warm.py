@@ -74,8 +74,11 @@ def _ask(address: str, words: Sequence[str], given: dict[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def parent(given: Mapping[str, str], *, warm: bool) -> Iterator[str]:
-    """Start a parent, warm or for one run, and yield its address; at the end it and its runs are gone."""
+def parent(given: Mapping[str, str], *, warm: bool, now: bool = False) -> Iterator[str]:
+    """Start a parent, warm or for one run, and yield its address; at the end it and its runs are gone.
+
+    A warm one imports when it is first asked, or ``now``, where it is sure to be.
+    """
     with private.folder() as place, socket.socket(socket.AF_UNIX) as listener:
         (place / "home").mkdir()
         address = str(place / "parent")
@@ -83,7 +86,7 @@ def parent(given: Mapping[str, str], *, warm: bool) -> Iterator[str]:
         listener.listen(128)
         command = [sys.executable, "-P", "-m", "l2scaling.publish.warm", "--serve", str(listener.fileno())]
         process = subprocess.Popen(
-            [*command, *(["--warm"] if warm else [])],
+            [*command, *(["--warm"] if warm else []), *(["--now"] if now else [])],
             cwd=place / "home",  # matplotlib reads a matplotlibrc of the folder it is loaded in
             env=private.environment(place, given),
             stdin=subprocess.PIPE,  # which ends with this process, in whatever way it ends
@@ -96,6 +99,7 @@ def parent(given: Mapping[str, str], *, warm: bool) -> Iterator[str]:
         finally:
             assert process.stdin
             process.stdin.close()
+            process.kill()  # it may be importing; its runs die with it
             process.wait()
 
 
@@ -113,14 +117,14 @@ def main() -> int:
 # ---------------------------------------------------------------- who is asked
 
 
-def serve(listener: socket.socket, *, warm: bool) -> None:
+def serve(listener: socket.socket, *, warm: bool, now: bool) -> None:
     """Fork a run for every request, until standard input ends."""
     wanted = select.poll()
     wanted.register(0, select.POLLHUP)
     wanted.register(listener, select.POLLIN)
     runs: dict[int, tuple[int, socket.socket]] = {}  # by the file that tells of a run's end
     lines: dict[int, int] = {}  # the run of each line to somebody who asked
-    loaded = ""
+    loaded = _import_all() if now else ""
     while True:
         ready, _ = wanted.poll()[0]  # one at a time, as files of those that end are opened again
         if ready == 0:
@@ -129,8 +133,7 @@ def serve(listener: socket.socket, *, warm: bool) -> None:
             return
         if ready == listener.fileno():
             if warm and not loaded:
-                loaded = _sources()
-                _import_all()
+                loaded = _import_all()
             line, _ = listener.accept()
             run = os.fork()
             if run == 0:
@@ -210,17 +213,19 @@ def _sources() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()
 
 
-def _import_all() -> None:
-    """Import what chapters import, other frameworks aside, which start threads of their own."""
+def _import_all() -> str:
+    """Import what chapters import, other frameworks aside, which start threads; return the sources' hash."""
+    loaded = _sources()
     for module in pkgutil.iter_modules([str(_PACKAGE)]):
         if not module.ispkg:
             importlib.import_module(f"l2scaling.{module.name}")
     for name in ("l2scaling.publish.cli", "l2scaling.publish.run", "myst_nb"):
         importlib.import_module(name)
+    return loaded
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--serve":
-        serve(socket.socket(fileno=int(sys.argv[2])), warm="--warm" in sys.argv)
+        serve(socket.socket(fileno=int(sys.argv[2])), warm="--warm" in sys.argv, now="--now" in sys.argv)
     else:
         sys.exit(main())
