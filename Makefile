@@ -54,7 +54,7 @@ release: book ## pack site, executed notebooks and results, with their sums, int
 	l2scaling release --profile $(PROFILE) --site $(SITE)
 
 test: environment ## unit tests, every chapter in the quick profile, the built pages
-	python -m pytest --numprocesses auto --dist loadgroup
+	python -m pytest --numprocesses auto --dist load --maxschedchunk 1
 
 slurm: environment ## the quick book and a sweep on a Slurm of its own, in which a node dies; ten minutes
 	python tests/slurm.py

@@ -1,18 +1,52 @@
 """What the tests share: the real checkout, its quick book, and small projects to break."""
 
+import atexit
 import contextlib
+import fcntl
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+from l2scaling.publish import private
+
+FETCHING = re.compile(r"(pip|uv|npm|ssl|node)_\w+|\w+_proxy|\w+_ca_bundle|java_home", re.IGNORECASE)
+"""What the few tests need that fetch a tool."""
+TESTING = re.compile(r"CI|TERM|PYTEST_\w+|HYPOTHESIS_\w+")
+
+
+def leave_the_users_machine() -> None:
+    """Take the user's environment and home out of the way of every test and of what it starts."""
+    folder, home = Path(tempfile.mkdtemp(prefix="l2scaling-tests-")), Path.home()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "home").mkdir()
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "L2SCALING_"))}
+    kept = {name: given[name] for name in given if FETCHING.fullmatch(name) or TESTING.fullmatch(name)}
+    fetched = {
+        "NPM_CONFIG_USERCONFIG": home / ".npmrc",
+        "NPM_CONFIG_CACHE": home / ".npm",
+        "UV_CACHE_DIR": home / ".cache" / "uv",
+    }
+    there = {name: str(path) for name, path in fetched.items() if path.exists()}
+    os.environ.clear()
+    os.environ.update(private.environment(folder, given) | there | kept)
+
+
+if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker inherits it; before a library reads what it finds
+    leave_the_users_machine()
 
 import nbformat
 import psutil
 import pytest
 
-from l2scaling.publish import kernels, warm
+from l2scaling.publish import controls, kernels, warm
+from l2scaling.publish.points import Point, run_points, workers, writable
+from l2scaling.publish.project import Project
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -67,14 +101,85 @@ def path_without(folder: Path, *programs: str) -> str:
     return str(folder)
 
 
+# ---------------------------------------------------------------- what takes long is made once
+
+LONG = ("crash", "private", "fuzz", "sweep", "reproduce", "pages", "explorer")
+"""The files with the longest tests, in the order in which they are begun."""
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than cores, since tests wait much for browsers and for what others make."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what others wait for, then what waits for nothing, the longest first.
+
+    Workers take tests from the head of this list, two at the beginning and then one by one.
+    """
+
+    def place(item: pytest.Item) -> tuple[bool, bool, int]:
+        name = item.path.stem.removeprefix("test_")
+        waits = "quick_site" in item.fixturenames
+        return waits, "printed_site" not in item.fixturenames, LONG.index(name) if name in LONG else len(LONG)
+
+    items.sort(key=place)
+    book = [item for item in items if "quick_site" in item.fixturenames]
+    runs = [item for item in book if "second_runs" in item.fixturenames]
+    first = [*book[-2:], *runs[-2:]]
+    items[:] = [*first, *(item for item in items if item not in first)]
+
+
 @pytest.fixture(scope="session")
-def quick_site() -> Path:
-    """Build the real book in the quick profile, beside the published one."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Return a function that gives a folder of that name, filled by the first process that asks for it."""
+    common = tmp_path_factory.getbasetemp()
+    common = common.parent if "PYTEST_XDIST_WORKER" in os.environ else common
+
+    def filled(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, said = common / name, common / f"{name}.said"
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not said.exists():
+                folder.mkdir()
+                try:
+                    fill(folder)
+                except BaseException as error:
+                    said.write_text(f"{type(error).__name__}: {error}")
+                    raise
+                said.touch()
+        assert said.read_text() == ""
+        return folder
+
+    return filled
+
+
+@pytest.fixture(scope="session")
+def quick_site(once) -> Path:
+    """Build the real book in the quick profile, beside the published one; nobody may change it."""
     site = "_build/check/html"
     command = ["make", "--no-print-directory", "book", "PROFILE=quick", f"SITE={site}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+
+    def build(_: Path) -> None:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    once("quick-site", build)
     return ROOT / site
+
+
+@pytest.fixture(scope="session")
+def second_runs(once) -> Path:
+    """Run every chapter once more in the quick profile, and under each sabotage; a folder of points."""
+    project = Project(ROOT)
+    points = [Point(chapter, "quick") for chapter in project.chapters()]
+    points += [Point(one.chapter, "quick", one.parameters) for one in controls.controls(project)]
+
+    def run(folder: Path) -> None:
+        run_points(project, points, writable(folder), workers(project, None), "second runs")
+
+    return once("second-runs", run)
 
 
 @pytest.fixture(scope="session")
@@ -121,6 +226,21 @@ def sample_notebook(parameters: str = SAMPLE) -> nbformat.NotebookNode:
 def sample(tmp_path: Path) -> Path:
     """A project of one small chapter that can be told to fail; all machinery is the real one."""
     return write_sample(tmp_path / "project")
+
+
+@pytest.fixture
+def built_sample(once, tmp_path: Path) -> Path:
+    """The sample project as ``snakemake`` has built it, links and dates included."""
+
+    def build(folder: Path) -> None:
+        root = write_sample(folder / "project")
+        done = subprocess.run(
+            snakemake(root), cwd=root, env=environment(root), capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+
+    subprocess.run(["cp", "-a", once("built-sample", build) / "project", tmp_path], check=True)
+    return tmp_path / "project"
 
 
 def write_sample(root: Path) -> Path:

@@ -13,6 +13,7 @@ from conftest import ROOT, complaint, l2scaling
 from l2scaling.publish import controls, robustness
 from l2scaling.publish.gather import claims, gather, records_of
 from l2scaling.publish.parameters import declared
+from l2scaling.publish.points import Point, executed, require_all
 from l2scaling.publish.project import Project, RunError
 
 PROJECT = Project(ROOT)
@@ -136,14 +137,12 @@ def test_a_run_without_optional_data_names_it_and_says_the_same_otherwise(quick_
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda one: f"{one.chapter}-{'-'.join(one.claims)}")
-def test_sabotage_of_the_mechanism_changes_the_verdicts_as_published(control, quick_site, tmp_path):
-    output = tmp_path / "sabotaged.ipynb"
-    words = [word for name, value in control.parameters.items() for word in ("-p", name, value)]
-    done = l2scaling("run", control.chapter, "--profile", "quick", *words, "--output", output)
-    assert done.returncode == 0, done.stderr
+def test_sabotage_of_the_mechanism_changes_the_verdicts_as_published(control, second_runs, quick_site):
+    point = Point(control.chapter, "quick", control.parameters)
+    require_all(second_runs, [point])
     honest = gather(PROJECT, "quick", [control.chapter])
     found = controls.outcomes(
-        PROJECT, control, honest, records_of(nbformat.read(output, as_version=4))
+        PROJECT, control, honest, records_of(executed(second_runs, point))
     )  # raises for a claim that survives
     assert [one.claim for one in found] == sorted(control.claims)
     shown = {(one.claim, one.chapter, one.sabotage): one for one in controls.published(PROJECT)}

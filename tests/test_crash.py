@@ -72,30 +72,29 @@ def test_a_killed_build_publishes_nothing_and_the_next_one_completes(sample, vic
     assert outcome(sample) == (0, "")  # nothing ran
 
 
-def test_what_changed_runs_again_and_nothing_else(sample):
-    project = Project(sample)
+def test_what_changed_runs_again_and_nothing_else(built_sample):
+    project = Project(built_sample)
     notebook, index = project.notebooks / "sample.ipynb", project.build / "html" / "book" / "index.html"
-    assert outcome(sample)[0] == 0
 
-    for path in (*sample.rglob("*.py"), notebook):
+    for path in (*built_sample.rglob("*.py"), notebook):
         path.touch()
-    assert outcome(sample) == (0, "")
+    assert outcome(built_sample) == (0, "")
 
-    edit(sample / "book" / "index.md", "The symbols are", "All symbols are")
-    status, said = outcome(sample)
+    edit(built_sample / "book" / "index.md", "The symbols are", "All symbols are")
+    status, said = outcome(built_sample)
     assert (status, "sample:" in said, "pages:" in said) == (0, False, True)
     assert "All symbols are" in index.read_text()
 
-    edit(sample / "src" / "l2scaling" / "scaling.py", '"""Exponents', '"""The exponents')
-    status, said = outcome(sample)
+    edit(built_sample / "src" / "l2scaling" / "scaling.py", '"""Exponents', '"""The exponents')
+    status, said = outcome(built_sample)
     assert (status, "sample:" in said) == (0, True)
 
     edit(project.notebooks / "profiles.yml", "0.25", "0.5")
-    status, said = outcome(sample)
+    status, said = outcome(built_sample)
     assert (status, "sample:" in said) == (0, True)
 
     shutil.rmtree(project.build / "html")
-    status, said = outcome(sample)
+    status, said = outcome(built_sample)
     assert (status, "sample:" in said, index.exists()) == (0, False, True)
 
 
@@ -118,27 +117,25 @@ def test_an_edit_in_the_middle_of_a_build_is_seen_by_the_next(sample):
     assert outcome(sample) == (0, "")
 
 
-def test_a_failed_chapter_costs_nothing_and_is_not_taken_for_done(sample):
-    project = Project(sample)
-    assert outcome(sample)[0] == 0
+def test_a_failed_chapter_costs_nothing_and_is_not_taken_for_done(built_sample):
+    project = Project(built_sample)
     run, index = project.run_path("sample", "quick"), project.build / "html" / "book" / "index.html"
     good_run, good_index = run.read_bytes(), index.read_bytes()
     edit(project.notebooks / "sample.ipynb", "random.seed(seed)", "random.seed(seed / 0)")
     for _ in range(2):
-        status, said = outcome(sample)
+        status, said = outcome(built_sample)
         assert status == 1
         assert "ZeroDivisionError" in said
         assert (run.read_bytes(), index.read_bytes()) == (good_run, good_index)
     edit(project.notebooks / "sample.ipynb", "seed / 0", "seed")
-    assert outcome(sample)[0] == 0
+    assert outcome(built_sample)[0] == 0
 
 
-def test_a_failed_page_leaves_the_site_as_it_was(sample):
-    assert outcome(sample)[0] == 0
-    index = Project(sample).build / "html" / "book" / "index.html"
+def test_a_failed_page_leaves_the_site_as_it_was(built_sample):
+    index = Project(built_sample).build / "html" / "book" / "index.html"
     before = index.read_bytes()
-    edit(sample / "book" / "index.md", "few.", "few. See [nothing](nowhere.md).")
-    status, said = outcome(sample)
+    edit(built_sample / "book" / "index.md", "few.", "few. See [nothing](nowhere.md).")
+    status, said = outcome(built_sample)
     assert status == 1
     assert "nowhere.md" in said
     assert index.read_bytes() == before
@@ -148,13 +145,12 @@ def whole(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_site_is_not_made_of_runs_from_before_and_after_an_edit(sample):
-    assert outcome(sample)[0] == 0
-    before = whole(sample / "_build" / "html")
-    edit(sample / "notebooks" / "profiles.yml", "0.25", "0.5")
-    line = complaint(l2scaling("site", "--profile", "quick", project=sample), 2)
+def test_a_site_is_not_made_of_runs_from_before_and_after_an_edit(built_sample):
+    before = whole(built_sample / "_build" / "html")
+    edit(built_sample / "notebooks" / "profiles.yml", "0.25", "0.5")
+    line = complaint(l2scaling("site", "--profile", "quick", project=built_sample), 2)
     assert "run of chapter 'sample' in profile 'quick' is not of the sources as they are" in line
-    assert whole(sample / "_build" / "html") == before
+    assert whole(built_sample / "_build" / "html") == before
 
 
 def swap_without_end(folder: Path) -> None:
@@ -190,14 +186,13 @@ def test_whoever_looks_and_whoever_kills_finds_one_whole_site_at_any_moment(tmp_
     assert len(shown) > 5
 
 
-def test_a_site_lost_between_two_renames_comes_back(sample):
+def test_a_site_lost_between_two_renames_comes_back(built_sample):
     """Where the disk cannot exchange two folders, a kill may leave the last good one aside."""
-    assert outcome(sample)[0] == 0
-    html = sample / "_build" / "html"
+    html = built_sample / "_build" / "html"
     before = whole(html)
     html.rename(html.with_name(".html.old"))
-    edit(sample / "book" / "index.md", "few.", "few. See [nothing](nowhere.md).")
-    assert outcome(sample)[0] == 1
+    edit(built_sample / "book" / "index.md", "few.", "few. See [nothing](nowhere.md).")
+    assert outcome(built_sample)[0] == 1
     assert whole(html) == before
 
 

@@ -4,15 +4,17 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
 import pytest
 from conftest import BIN, ROOT, complaint, environment, l2scaling, sample_notebook
 
-from l2scaling.publish.points import Point
+from l2scaling.publish import gather
+from l2scaling.publish.points import Point, executed, require_all
 from l2scaling.publish.project import Project
-from l2scaling.publish.reproduce import state
+from l2scaling.publish.reproduce import compare, state
 from l2scaling.publish.site import build_site
 
 PROJECT = Project(ROOT)
@@ -101,28 +103,19 @@ def test_senseless_reproductions_are_refused(judged):
 # ---------------------------------------------------------------- the real chapters
 
 
-AGAIN = pytest.mark.xdist_group("again")  # one process runs the chapters again, for both tests
+@pytest.mark.parametrize("chapter", PROJECT.chapters())
+def test_two_runs_of_every_chapter_agree_to_the_last_bit(second_runs, quick_site, chapter):
+    point = Point(chapter, "quick")
+    require_all(second_runs, [point])
+    before, now = (
+        [asdict(record) for record in gather.records_of(run)]
+        for run in (gather.executed(PROJECT, chapter, "quick"), executed(second_runs, point))
+    )
+    assert before
+    assert [one for one in compare(chapter, before, now) if one.state != "same"] == []
 
 
-@pytest.fixture(scope="session")
-def again(quick_site, tmp_path_factory) -> tuple[Path, list[dict]]:
-    """Every chapter a second time in the quick profile, and how its records compare."""
-    folder = tmp_path_factory.mktemp("again")
-    done = l2scaling("reproduce", "--profile", "quick", "--output", folder, "--json")
-    assert done.returncode == 0, done.stderr
-    return folder, json.loads(done.stdout)
-
-
-@AGAIN
-def test_two_runs_of_every_chapter_agree_to_the_last_bit(again):
-    _, records = again
-    assert {one["chapter"] for one in records} == set(PROJECT.chapters())
-    assert [one for one in records if one["state"] != "same"] == []
-
-
-@AGAIN
-def test_two_books_from_two_runs_differ_in_nothing_but_times(again, quick_site, tmp_path):
-    folder, _ = again
+def test_two_books_from_two_runs_differ_in_nothing_but_times(second_runs, quick_site, tmp_path):
     copy = tmp_path / "copy"
     for name in ("book", "notebooks", "src", "results"):
         shutil.copytree(ROOT / name, copy / name)
@@ -132,7 +125,7 @@ def test_two_books_from_two_runs_differ_in_nothing_but_times(again, quick_site, 
     for chapter in second.chapters():
         run = second.run_path(chapter, "quick")
         run.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(folder / "points" / f"{Point(chapter, 'quick').name}.ipynb", run)
+        shutil.copy(second_runs / "points" / f"{Point(chapter, 'quick').name}.ipynb", run)
     other = build_site(second, "quick", tmp_path / "html").parent
     pages = sorted(path.relative_to(quick_site) for path in quick_site.rglob("*.html"))
     assert pages == sorted(path.relative_to(other) for path in other.rglob("*.html"))
