@@ -300,7 +300,8 @@ class Mounted:
             cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         if self.holder.stdout.readline() != "mounted\n":
-            lack(f"no mounts here: {self.holder.stderr.read().strip()}")
+            _, said = self.holder.communicate()  # or its pipes would be left to the tests that follow
+            lack(f"no mounts here: {said.strip()}")
 
     @property
     def build(self) -> Path:
