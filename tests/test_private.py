@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -188,3 +189,21 @@ def test_the_environment_finds_the_checkout_on_a_path_in_any_letters():
         pytest.skip("no environment of make: how it finds the checkout was not looked at")
     (found,) = (ROOT / ".venv").glob("lib/python*/site-packages/__editable__.l2scaling-*.pth")
     assert found.read_bytes() == b"../../../../src\n"
+
+
+def test_the_tests_themselves_see_an_environment_of_their_own(tmp_path):
+    theirs = {
+        "HOME": str(tmp_path), "KERAS_BACKEND": "tensorflow", "MPLBACKEND": "module://nothing", "LC_ALL": "C",
+        "SNAKEMAKE_PROFILE": "profiles/slurm", "OMP_NUM_THREADS": "many", "L2SCALING_ADDRESS": "nowhere",
+    }  # fmt: skip
+    given = {name: value for name, value in os.environ.items() if name != "PYTEST_XDIST_WORKER"} | theirs
+    look = "import conftest, json, os; print(json.dumps(dict(os.environ)))"
+    done = subprocess.run(
+        [sys.executable, "-c", look], cwd=Path(__file__).parent, env=given | {"PIP_TIMEOUT": "7"},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    seen = json.loads(done.stdout)
+    assert not theirs.items() & seen.items()
+    assert seen.keys() & theirs.keys() == {"HOME", "KERAS_BACKEND", "LC_ALL", "OMP_NUM_THREADS"}
+    assert seen["PIP_TIMEOUT"] == "7"
+    assert not Path(seen["HOME"]).exists()
