@@ -32,6 +32,7 @@ FIXED = {
     "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC",
     "PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # or threads that wait take the cores from those that work
     "KERAS_BACKEND": "torch", "JAX_PLATFORMS": "cpu",
     "GIT_CONFIG_NOSYSTEM": "1",
 }  # fmt: skip
