@@ -32,6 +32,7 @@ FIXED = {
     "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC",
     "PYTHONUTF8": "1", "PYTHONHASHSEED": "0", "PYTHONNOUSERSITE": "1",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # two threads that wait at full speed for a core cost a factor of four
     "KERAS_BACKEND": "torch", "JAX_PLATFORMS": "cpu",
     "GIT_CONFIG_NOSYSTEM": "1",
 }  # fmt: skip
