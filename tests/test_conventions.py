@@ -1,13 +1,12 @@
 """What λ means where: known values, round trips, refusals, real calls, and the command convert."""
 
 import json
-import os
-import subprocess
 from fractions import Fraction
 
+import nbformat
 import numpy as np
 import pytest
-from conftest import BIN, complaint, environment, l2scaling
+from conftest import complaint, l2scaling, sample_notebook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -299,17 +298,20 @@ def test_a_wrong_conversion_is_one_line(case):
     assert all(part in line for part in wanted), line
 
 
-def test_a_missing_framework_stops_the_chapter_with_the_way_to_get_it(tmp_path):
-    (tmp_path / "lightgbm.py").write_text(
-        "raise ModuleNotFoundError(\"No module named 'lightgbm'\", name='lightgbm')\n"
-    )
-    output = tmp_path / "out.ipynb"
-    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    command = [BIN / "l2scaling", "run", "conventions", "--profile", "quick", "--output", output]
-    done = subprocess.run(
-        command, env=environment() | {"PYTHONPATH": path}, cwd=tmp_path, capture_output=True, text=True
-    )
-    line = complaint(done, 2)
+WITHOUT_LIGHTGBM = """
+import sys
+sys.modules["lightgbm"] = None  # as Python says that a module is not there
+import numpy as np
+from l2scaling.conventions_measured import one_tree
+one_tree("lightgbm", np.array([0, 1]), np.array([1.0, -1.0]), reg_lambda=1.0)
+"""
+
+
+def test_a_missing_framework_stops_the_chapter_with_the_way_to_get_it(sample, tmp_path):
+    notebook = sample_notebook()
+    notebook.cells.append(nbformat.v4.new_code_cell(WITHOUT_LIGHTGBM.strip(), id="asking"))
+    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
+    line = complaint(l2scaling("run", "sample", "--output", tmp_path / "out.ipynb", project=sample), 2)
     assert "LightGBM is not installed" in line
     assert "pip install -e '.[frameworks]'" in line
     assert not list(tmp_path.glob("*.ipynb"))
