@@ -311,7 +311,7 @@ with warm.parent(os.environ, warm=True) as address:
 
 
 def test_a_warm_parent_declines_what_it_was_not_made_for(sample):
-    """A run with other threads, or of sources edited since the parent imported them, begins anew."""
+    """A run with another number of threads begins anew, as one of edited sources does."""
     run = sample / "_build" / "runs" / "quick" / "sample.ipynb"
     command = [sys.executable, "-c", WARM, str(BIN / "l2scaling"), str(run)]
     done = subprocess.run(command, env=environment(sample), capture_output=True, text=True)
@@ -325,6 +325,12 @@ def test_a_warm_parent_is_one_process_without_threads_until_it_forks():
     single = environment() | dict.fromkeys(private.THREADS, "1")
     done = subprocess.run([sys.executable, "-c", code], env=single, capture_output=True, text=True)
     assert done.stdout.count(",") == 0, done.stdout + done.stderr
+
+
+def test_a_run_needs_no_open_stream(sample):
+    script = f"{BIN}/l2scaling run sample <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", script], env=environment(sample)).returncode == 0
+    assert (sample / "_build" / "runs" / "published" / "sample.ipynb").is_file()
 
 
 def test_runs_end_with_whoever_asked_for_them(sample):

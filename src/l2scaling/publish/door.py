@@ -16,6 +16,11 @@ def main() -> int:
     here = locale.getencoding().lower().replace("-", "")
     if here != "utf8" and not sys.flags.utf8_mode:  # names, files and streams are in UTF-8
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], os.environ | {"PYTHONUTF8": "1"})
+    for stream in range(3):  # one that is closed would give its number to another file
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     words = sys.argv[1:]
     if words[:1] == ["run"]:
         from l2scaling.publish import warm
