@@ -3,6 +3,7 @@
 import atexit
 import contextlib
 import fcntl
+import functools
 import os
 import re
 import shutil
@@ -193,6 +194,17 @@ def browser():
         browser = play.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def context(browser) -> Callable[..., object]:
+    """Return a function that gives the one context of its kind; a new one costs Chromium most of a second."""
+
+    @functools.cache
+    def of(color_scheme: str = "light", width: int = 1400) -> object:
+        return browser.new_context(color_scheme=color_scheme, viewport={"width": width, "height": 844})
+
+    return of
 
 
 SAMPLE = """

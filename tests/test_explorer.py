@@ -292,12 +292,12 @@ def random_state(rng, convention, initializer):
 
 
 @pytest.fixture(scope="module")
-def scripted(browser):
+def scripted(context):
     """Open a blank page with the tables and the given text of the formulas."""
     pages = []
 
     def load(formulas=FORMULAS):
-        page = browser.new_page()
+        page = context().new_page()
         pages.append(page)
         page.add_script_tag(content=f"var explorerTables = {json.dumps(TABLES)};")
         page.add_script_tag(content=formulas)
@@ -882,7 +882,7 @@ def test_a_phone_shows_it_without_sideways_scrolling(explore, scheme):
 
 
 @pytest.fixture(scope="module")
-def bare(browser, tmp_path_factory):
+def bare(context, tmp_path_factory):
     """Open the explorer's own HTML, style and scripts without the book around them."""
     folder = tmp_path_factory.mktemp("bare")
     shutil.copytree(ROOT / "book" / "_extra" / "explorer", folder / "explorer")
@@ -896,7 +896,7 @@ def bare(browser, tmp_path_factory):
     pages, complaints = [], []
 
     def open_page(fragment=""):
-        page = browser.new_page()
+        page = context().new_page()
         pages.append(page)
         page.on("pageerror", lambda e: complaints.append(str(e)))
         page.on("console", lambda m: complaints.append(m.text))

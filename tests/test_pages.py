@@ -33,8 +33,9 @@ SHIFTS = """
 MOST_SHIFT = 0.02
 
 
-def opened(context, path: Path, anchor: str = ""):
+def opened(context, path: Path, anchor: str = "", watch=lambda page: None):
     page = context.new_page()
+    watch(page)
     page.add_init_script(SHIFTS)
     page.goto(path.resolve().as_uri() + anchor)
     if page.locator("article .math").count():
@@ -97,19 +98,25 @@ def barriers(page, rules: list[str] | None = None) -> dict[str, list[str]]:
     return {one["id"]: [node["html"][:200] for node in one["nodes"]] for one in found}
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1400, "dark"), (390, "light")])
+SHAPES = [(1400, "dark"), (390, "light")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), SHAPES)
 @pytest.mark.parametrize("name", [*PAGES, "genindex.html", "search.html", "404.html"])
 def test_a_page_opens_without_requests_errors_overflow_shifts_or_barriers(
-    browser, quick_site, name, width, scheme
+    context, quick_site, name, width, scheme
 ):
     """The widest one is looked at by axe-core, in both colour modes."""
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 844})
     outside, errors = [], []
-    context.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else outside.append(r.url))
-    context.on("requestfailed", lambda r: errors.append(r.url))
-    context.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
-    context.on("weberror", lambda e: errors.append(str(e.error)))
-    page = opened(context, quick_site / name)
+
+    def watch(page) -> None:
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else outside.append(r.url))
+        page.on("requestfailed", lambda r: errors.append(r.url))
+        page.on("console", lambda m: errors.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: errors.append(str(e)))
+
+    shape = context(color_scheme=scheme, width=width)
+    page = opened(shape, quick_site / name, watch=watch)
     if name != "404.html":
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
     # every formula was set: none still shows its source
@@ -134,7 +141,7 @@ def test_a_page_opens_without_requests_errors_overflow_shifts_or_barriers(
         known = {rule for page_, rule in BASELINE if page_ == name}
         assert {rule: nodes for rule, nodes in found.items() if rule not in known} == {}
         assert known <= set(found), "the baseline has an entry that is mended"
-    context.close()
+    page.close()
 
 
 def test_formulas_set_late_would_be_seen_to_shift_the_text(browser, quick_site):
