@@ -539,7 +539,7 @@ def test_a_listing_survives_a_terminal_that_knows_only_ascii(sample):
 
 def test_without_network_secrets_or_settings_everything_works(sample):
     """In a network namespace of its own, which has no way out, and with no variable but PATH."""
-    apart = ["unshare", "--map-root-user", "--net"]
+    apart = ["unshare", "--map-current-user", "--net"]  # who has a home
     need("unshare", otherwise="nothing was run without a network")
     if subprocess.run([*apart, "true"], capture_output=True).returncode:
         lack("unshare cannot cut off the network here: nothing was run without it")

@@ -3,15 +3,18 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
-from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, need, sample_notebook
+from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, need, sample_notebook, wait_for
 
-from l2scaling.publish import private
+from l2scaling.publish import kernels, private
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.provenance import content_hash
 
@@ -155,6 +158,35 @@ def test_a_folder_for_temporary_files_with_a_long_name_of_many_bytes_will_do(sam
     place = tmp_path / ("é" * 40)
     place.mkdir()
     run(sample, tmp_path / "out.ipynb", TMPDIR=str(place))
+
+
+@pytest.mark.parametrize("end", ["its end", signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_among_the_temporary_files(sample, tmp_path, end):
+    place = tmp_path / "temporary"
+    place.mkdir()
+    (sample / "notebooks" / "profiles.yml").write_text("sample: {published: {pause: 2}}\n")
+    given = environment(sample) | {"TMPDIR": str(place)}
+    asked = subprocess.Popen([BIN / "l2scaling", "run", "sample"], env=given, stderr=subprocess.DEVNULL)
+    if end != "its end":
+        kernel = wait_for(asked, kernels.NAME)
+        asked.send_signal(end)
+    status = {"its end": 0, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}[end]
+    assert asked.wait(timeout=30) == status
+    assert list(place.iterdir()) == []
+    assert end == "its end" or not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_run_whose_asker_is_interrupted_at_once_does_not_go_on(sample, tmp_path):
+    output = tmp_path / "out.ipynb"
+    for pause in (0.0, 0.02, 0.05):
+        command = [BIN / "l2scaling", "run", "sample", "--output", output]
+        asked = subprocess.Popen(command, env=environment(sample), stderr=subprocess.DEVNULL)
+        wait_for(asked, "publish.warm --serve")
+        time.sleep(pause)
+        asked.send_signal(signal.SIGINT)
+        assert asked.wait(timeout=30) == 130
+    time.sleep(2)
+    assert not output.exists()
 
 
 def test_a_name_that_a_failed_run_could_not_have_is_refused_before_anything_starts(sample, tmp_path):

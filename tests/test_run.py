@@ -1,6 +1,7 @@
 """The strict run: wrong requests start nothing, failed runs lose nothing, good runs repeat."""
 
 import json
+import os
 import re
 import shutil
 import stat
@@ -261,13 +262,14 @@ def test_no_file_of_others_is_touched_and_no_link_is_followed(sample, tmp_path):
     assert "among the sources" in complaint(l2scaling("run", "sample", "--output", into, project=sample), 2)
 
 
-@pytest.mark.parametrize("kind", ["file", "link", "folder"])
+@pytest.mark.parametrize("kind", ["file", "link", "folder", "pipe"])
 def test_what_a_failed_run_would_replace_has_to_be_one(sample, tmp_path, kind):
     failed, source = tmp_path / "x.failed.ipynb", sample / "notebooks" / "sample.ipynb"
     {
         "file": lambda: failed.write_text("theirs"),
         "link": lambda: failed.symlink_to(source),
         "folder": failed.mkdir,
+        "pipe": lambda: os.mkfifo(failed),
     }[kind]()
     line = complaint(l2scaling("run", "sample", "--output", tmp_path / "x.ipynb", project=sample), 2)
     assert "'x.failed.ipynb'" in line
@@ -325,6 +327,18 @@ def test_a_warm_parent_is_one_process_without_threads_until_it_forks():
     single = environment() | dict.fromkeys(private.THREADS, "1")
     done = subprocess.run([sys.executable, "-c", code], env=single, capture_output=True, text=True)
     assert done.stdout.count(",") == 0, done.stdout + done.stderr
+
+
+def test_a_path_that_cannot_be_printed_is_no_success(sample):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [BIN / "l2scaling", "run", "sample"],
+            env=environment(sample),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert "No space left on device" in complaint(done, 1)
 
 
 def test_a_run_needs_no_open_stream(sample):

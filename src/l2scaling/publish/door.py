@@ -2,6 +2,7 @@
 
 import locale
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -21,6 +22,9 @@ def main() -> int:
             os.fstat(stream)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # so that what was started is ended, too
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     words = sys.argv[1:]
     if words[:1] == ["run"]:
         from l2scaling.publish import warm

@@ -3,8 +3,6 @@
 No specification of a kernel is looked up, so it is always this interpreter.
 """
 
-import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -18,6 +16,8 @@ from ipykernel.kernelspec import get_kernel_dict
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
+
+from l2scaling.publish import private
 
 NAME = "book-kernel"
 """How a kernel is called in a list of processes."""
@@ -35,8 +35,10 @@ class Kernel:
     def __init__(self, folder: Path) -> None:
         reading, self._writing = os.pipe()
         self.returncode: int | None = None
+        parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
+            private.settle(NAME, parent)
             os.close(self._writing)
             try:
                 _serve(reading, folder)
@@ -104,14 +106,6 @@ def manager(kernel: Kernel) -> type[AsyncKernelManager]:
     return Manager
 
 
-def settle(name: str) -> None:
-    """Show this process under a name of at most fifteen letters, and let it die with its parent."""
-    with contextlib.suppress(AttributeError):  # where there is no such call
-        prctl = ctypes.CDLL(None).prctl
-        prctl(15, name.encode())  # PR_SET_NAME
-        prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def threads_used(folder: Path) -> str | None:
     """Return how many threads the libraries of a run's kernel used at most, None if it ran no cell."""
     path = folder / "threads"
@@ -130,7 +124,6 @@ def _serve(reading: int, folder: Path) -> None:
     os.close(reading)
     if not connection_file:
         os._exit(0)
-    settle(NAME)
     os.dup2(2, 1)  # what is no cell's output goes to the log
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -43,8 +42,9 @@ def _folder(project: Project) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if os.access(folder, os.W_OK):
             return folder
-    folder = Path(tempfile.gettempdir()) / f"l2scaling-locks-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise RequestError(f"{str(folder)!r} belongs to somebody else; allowed: another TMPDIR")
+    folder = Path("/tmp") / f"l2scaling-locks-{os.getuid()}"  # one for all, whatever their TMPDIR
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    if not folder.is_dir() or folder.is_symlink() or folder.lstat().st_uid != os.getuid():
+        raise RequestError(f"{str(folder)!r} is not a folder of your own; allowed: one, or none")
     return folder

@@ -168,7 +168,7 @@ def _parent(project: Project, where: Sequence[str], *, now: bool) -> Iterator[st
 def _environment(project: Project, address: str) -> dict[str, str]:
     here = str(Path(sys.executable).parent)
     kept = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    path = f"{here}{os.pathsep}{os.environ['PATH']}"
+    path = f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     return kept | {warm.VARIABLE: address, "L2SCALING_PROJECT": str(project.root), "PATH": path}
 
 

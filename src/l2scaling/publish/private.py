@@ -5,8 +5,10 @@ home could move a number, a figure or an exit status.
 """
 
 import contextlib
+import ctypes
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -37,7 +39,9 @@ FIXED = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }  # fmt: skip
 
-_SOCKET_PATH_LIMIT = 60  # a socket's whole path may have 107 bytes; a kernel appends to ours
+_SOCKET_PATH_LIMIT = 60  # a socket's whole path may have 107 bytes
+WITHIN = 80
+"""``longest`` for a folder within such a folder, to which a kernel appends no more than nine bytes."""
 
 
 def threads(given: Mapping[str, str] = os.environ) -> str:
@@ -77,12 +81,26 @@ def _cache(folder: Path, given: Mapping[str, str]) -> Path:
 
 
 @contextlib.contextmanager
-def folder() -> Iterator[Path]:
-    """Give a folder that nobody else can enter, on a path short enough for sockets, and take it away."""
+def folder(longest: int = _SOCKET_PATH_LIMIT) -> Iterator[Path]:
+    """Give a folder that nobody else can enter, with a home in it, and take it away.
+
+    It lies among the temporary files unless their path has more bytes than ``longest``.
+    """
     base = tempfile.gettempdir()
-    base = base if len(os.fsencode(base)) < _SOCKET_PATH_LIMIT else "/tmp"
+    base = base if len(os.fsencode(base)) < longest else "/tmp"
     place = Path(tempfile.mkdtemp(prefix="l2scaling-", dir=base))
     try:
+        (place / "home").mkdir()  # or libraries leave folders of their own among the temporary files
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+
+
+def settle(name: str, parent: int) -> None:
+    """Show this process under a name of at most fifteen letters, and let it die with its parent."""
+    with contextlib.suppress(AttributeError):  # where there is no such call
+        prctl = ctypes.CDLL(None).prctl
+        prctl(15, name.encode())  # PR_SET_NAME
+        prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:  # it has died before that
+        os._exit(1)

@@ -111,7 +111,7 @@ def _is_made_from(run: nbformat.NotebookNode, source: str, overrides: dict[str, 
 
 def is_ours(path: Path) -> bool:
     """Say whether a file, and no link to one, is a notebook that a run of ours has left."""
-    return not path.is_symlink() and _read(path) is not None
+    return path.is_file() and not path.is_symlink() and _read(path) is not None
 
 
 def incomplete(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
@@ -130,7 +130,7 @@ def _read(run: Path) -> nbformat.NotebookNode | None:
         found = nbformat.from_dict(json.loads(run.read_text()))
         if isinstance(found.metadata.l2scaling, dict) and isinstance(incomplete(found), list):
             return found
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):  # none, or half of one
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):  # none, or half of one
         pass
     return None
 

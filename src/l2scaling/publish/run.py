@@ -167,7 +167,7 @@ def _workspace() -> Iterator[tuple[Path, Config]]:
     Sockets in a private folder cannot be shared by parallel runs, as TCP ports can.
     """
     saved = dict(os.environ)
-    with private.folder() as name:
+    with private.folder(private.WITHIN) as name:
         own = private.environment(name, os.environ)
         os.environ.clear()
         os.environ |= own

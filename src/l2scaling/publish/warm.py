@@ -14,6 +14,7 @@ import json
 import os
 import pkgutil
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -52,6 +53,9 @@ def run(words: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("l2scaling: interrupted; what was good before is untouched", file=sys.stderr)
         return 130
+    except OSError as error:  # no room for the run's own folder
+        print(f"l2scaling: {error.strerror}: {error.filename}; nothing was started", file=sys.stderr)
+        return 1
     if status in (_LOST, _DECLINED) or int(status) < 0:
         print("l2scaling: the run was killed; what was good before is untouched", file=sys.stderr)
         return 1
@@ -80,7 +84,6 @@ def parent(given: Mapping[str, str], *, warm: bool, now: bool = False) -> Iterat
     A warm one imports when it is first asked, or ``now``, where it is sure to be.
     """
     with private.folder() as place, socket.socket(socket.AF_UNIX) as listener:
-        (place / "home").mkdir()
         address = str(place / "parent")
         listener.bind(address)
         listener.listen(128)
@@ -99,12 +102,17 @@ def parent(given: Mapping[str, str], *, warm: bool, now: bool = False) -> Iterat
         finally:
             assert process.stdin
             process.stdin.close()
-            process.kill()  # it may be importing; its runs die with it
+            with contextlib.suppress(subprocess.TimeoutExpired):  # it may be importing
+                process.wait(timeout=2)
+            process.kill()  # its runs die with it
             process.wait()
 
 
 def main() -> int:
     """Execute a command with a warm parent at its side; return its status."""
+    if shutil.which(sys.argv[1]) is None:
+        print(f"l2scaling: no program {sys.argv[1]!r}; allowed: one on PATH, or its path", file=sys.stderr)
+        return 127
     with parent(os.environ, warm=True) as address:
         started = subprocess.Popen(sys.argv[1:], env=os.environ | {VARIABLE: address})
         signal.signal(signal.SIGTERM, lambda *_: started.terminate())
@@ -130,13 +138,18 @@ def serve(listener: socket.socket, *, warm: bool, now: bool) -> None:
         if ready == 0:
             for run, _ in runs.values():
                 _end(run)
+                os.waitpid(run, 0)  # so that nothing writes any more when this process has ended
             return
         if ready == listener.fileno():
             if warm and not loaded:
                 loaded = _import_all()
             line, _ = listener.accept()
+            parent = os.getpid()
             run = os.fork()
+            with contextlib.suppress(OSError):  # by whichever of the two comes first
+                os.setpgid(run, run)
             if run == 0:
+                private.settle(NAME, parent)
                 listener.close()
                 os._exit(_answer(line, loaded))
             end = os.pidfd_open(run)
@@ -169,10 +182,6 @@ def _end(run: int) -> None:
 
 def _answer(line: socket.socket, loaded: str) -> int:
     """Be the run that was asked for; return its status."""
-    os.setsid()
-    from l2scaling.publish import kernels  # for who asks it would be half a second too much
-
-    kernels.settle(NAME)
     _, streams, _, _ = socket.recv_fds(line, 1, 3)
     with line.makefile("rb") as words:
         request = json.loads(words.readline())
@@ -191,7 +200,8 @@ def _answer(line: socket.socket, loaded: str) -> int:
     for name in private.PASSED:
         os.environ.pop(name, None)
     os.environ |= {name: given[name] for name in private.PASSED if name in given}
-    tempfile.tempdir = None
+    # what a run and its libraries leave behind goes with the parent's folder
+    tempfile.tempdir = os.environ["TMPDIR"] = str(Path.cwd().parent)
     os.chdir(request["folder"])
     from l2scaling.publish.cli import main as command
 
@@ -202,8 +212,13 @@ def _answer(line: socket.socket, loaded: str) -> int:
     except BaseException:
         sys.excepthook(*sys.exc_info())
         status = 1
-    with contextlib.suppress(OSError):
+    try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # the reader has gone
+    except OSError as error:
+        print(f"l2scaling: {error.strerror}; the run itself is done", file=sys.stderr)
+        status = status or 1
     return status
 
 
@@ -225,6 +240,8 @@ def _import_all() -> str:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("l2scaling: no command; allowed: python -m l2scaling.publish.warm COMMAND…")
     if sys.argv[1] == "--serve":
         serve(socket.socket(fileno=int(sys.argv[2])), warm="--warm" in sys.argv, now="--now" in sys.argv)
     else:
