@@ -9,7 +9,6 @@ from pathlib import Path
 from l2scaling.publish import provenance
 from l2scaling.publish.private import threads
 from l2scaling.publish.project import find_project
-from l2scaling.publish.provenance import is_fresh
 
 PROFILE = config.get("profile", "published")
 SITE = config.get("site", "_build/html")
@@ -40,7 +39,7 @@ if workflow.is_main_process:
     # machine left half a run. What a run says of its own sources does.
     for chapter in [] if PLAN else CHAPTERS:
         link = Path(f"_build/tracked/{PROFILE}/{chapter}.ipynb")
-        if link.is_file() and not is_fresh(PROJECT, chapter, PROFILE):
+        if link.is_file() and not provenance.is_fresh(PROJECT, chapter, PROFILE):
             link.unlink()
 
 

@@ -234,6 +234,22 @@ def sample_notebook(parameters: str = SAMPLE) -> nbformat.NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
+def extend(project: Path, code: str, name: str) -> Path:
+    """Let the sample chapter of a project end in one more cell; return the project."""
+    notebook = sample_notebook()
+    notebook.cells.append(nbformat.v4.new_code_cell(code.strip(), id=name))
+    nbformat.write(notebook, project / "notebooks" / "sample.ipynb")
+    return project
+
+
+EVIDENCE = """
+from l2scaling.evidence import Evidence, Prediction
+law = Prediction(None, "a number", "equals", 3.0, 1.0, chapter="sample")
+Evidence([law.judge(seed + pause / 10, seed - 0.1, seed + 0.1, 5)])
+"""
+"""A cell of one record, which is met."""
+
+
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     """A project of one small chapter that can be told to fail; all machinery is the real one."""

@@ -12,7 +12,18 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, need, sample_notebook, wait_for
+from conftest import (
+    BIN,
+    ROOT,
+    complaint,
+    environment,
+    extend,
+    l2scaling,
+    lack,
+    need,
+    sample_notebook,
+    wait_for,
+)
 
 from l2scaling.publish import kernels, private
 from l2scaling.publish.errors import RequestError
@@ -39,10 +50,7 @@ ASCII = {
 @pytest.fixture
 def looking(sample: Path) -> Path:
     """The sample project, whose chapter shows the environment that it sees."""
-    notebook = sample_notebook()
-    notebook.cells.append(nbformat.v4.new_code_cell(LOOK.strip(), id="look"))
-    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
-    return sample
+    return extend(sample, LOOK, "look")
 
 
 def run(project: Path, output: Path, **variables: str) -> nbformat.NotebookNode:
@@ -103,10 +111,8 @@ def test_only_what_says_where_things_are_passes():
 
 
 def test_all_libraries_are_told_the_same_number_of_threads_and_what_they_used_is_recorded(sample, tmp_path):
-    notebook = sample_notebook()
     code = "import torch\ntorch.set_num_threads(torch.get_num_threads() + mode.count('o'))"
-    notebook.cells.append(nbformat.v4.new_code_cell(code, id="threads"))
-    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
+    extend(sample, code, "threads")
     for asked, used in (("1", "3"), ("2", "4")):  # the cell takes two more than it may
         found = run(sample, tmp_path / "out.ipynb", OMP_NUM_THREADS=asked, MKL_NUM_THREADS="7")
         assert found.metadata["l2scaling"]["threads"] == used

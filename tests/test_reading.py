@@ -5,18 +5,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import nbformat
 import pytest
-from conftest import complaint, l2scaling, sample_notebook
+from conftest import EVIDENCE, complaint, extend, l2scaling
 
 from l2scaling.publish.project import Project
 from l2scaling.publish.provenance import is_fresh
 
-EVIDENCE = """
-from l2scaling.evidence import Evidence, Prediction
-law = Prediction(None, "a number", "equals", 3.0, 1.0, chapter="sample")
-Evidence([law.judge(seed + pause / 10, seed - 0.1, seed + 0.1, 5)])
-"""
 READERS = (
     ("accept",), ("accept", "sample"), ("evidence",), ("evidence", "sample"), ("cite", "sample"),
     ("cite", "book"), ("site",), ("release",),
@@ -25,10 +19,7 @@ READERS = (
 
 @pytest.fixture
 def judged(sample: Path) -> Path:
-    notebook = sample_notebook()
-    notebook.cells.append(nbformat.v4.new_code_cell(EVIDENCE.strip(), id="evidence"))
-    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
-    return sample
+    return extend(sample, EVIDENCE, "evidence")
 
 
 def of_another_profile(root: Path, run: Path) -> None:

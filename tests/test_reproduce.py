@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import BIN, ROOT, complaint, environment, l2scaling, sample_notebook
+from conftest import BIN, EVIDENCE, ROOT, complaint, environment, extend, l2scaling
 
 from l2scaling.publish import gather
 from l2scaling.publish.points import Point, executed, require_all
@@ -19,19 +19,11 @@ from l2scaling.publish.site import build_site
 
 PROJECT = Project(ROOT)
 
-EVIDENCE = """
-from l2scaling.evidence import Evidence, Prediction
-law = Prediction(None, "a number", "equals", 3.0, 1.0, chapter="sample")
-Evidence([law.judge(seed + pause / 10, seed - 0.1, seed + 0.1, 5)])
-"""
-
 
 @pytest.fixture
 def judged(sample: Path) -> Path:
     """The sample project with one record of evidence, run and accepted."""
-    notebook = sample_notebook()
-    notebook.cells.append(nbformat.v4.new_code_cell(EVIDENCE.strip(), id="evidence"))
-    nbformat.write(notebook, sample / "notebooks" / "sample.ipynb")
+    extend(sample, EVIDENCE, "evidence")
     for words in (["run", "sample"], ["accept"]):
         (sample / "results").mkdir(exist_ok=True)
         assert l2scaling(*words, project=sample).returncode == 0
