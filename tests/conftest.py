@@ -127,7 +127,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=place)
     book = [item for item in items if "quick_site" in item.fixturenames]
-    runs = [item for item in book if "second_runs" in item.fixturenames]
+    runs = [item for item in book if "sabotages" in item.fixturenames]
     first = [*book[-2:], *runs[-2:]]
     items[:] = [*first, *(item for item in items if item not in first)]
 
@@ -171,16 +171,15 @@ def quick_site(once) -> Path:
 
 
 @pytest.fixture(scope="session")
-def second_runs(once) -> Path:
-    """Run every chapter once more in the quick profile, and under each sabotage; a folder of points."""
+def sabotages(once) -> Path:
+    """Run every chapter under each of its sabotages in the quick profile; a folder of points."""
     project = Project(ROOT)
-    points = [Point(chapter, "quick") for chapter in project.chapters()]
-    points += [Point(one.chapter, "quick", one.parameters) for one in controls.controls(project)]
+    points = [Point(one.chapter, "quick", one.parameters) for one in controls.controls(project)]
 
     def run(folder: Path) -> None:
-        run_points(project, points, writable(folder), workers(project, None), "second runs")
+        run_points(project, points, writable(folder), workers(project, None), "sabotages")
 
-    return once("second-runs", run)
+    return once("sabotages", run)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """A real Slurm on this machine: the quick book, then a sweep over two nodes, one of which dies.
 
-make slurm runs it. No root rights are needed: all of Slurm's files lie in a folder of their own, and
-its daemons belong to the user and end with the script.
+Its book is the second one after that of make test, so that the two are held against each other: every
+record by its last bit, every page by the letter. make slurm runs it. No root rights are needed: all of
+Slurm's files lie in a folder of their own, and its daemons belong to the user and end with the script.
 """
 
 import contextlib
@@ -25,6 +26,9 @@ from typing import TypeVar
 
 import nbformat
 import psutil
+
+from l2scaling.evidence import Record
+from l2scaling.publish.gather import records_of
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -233,6 +237,40 @@ def complete(path: Path) -> bool:
     return bool(cells) and counted and all(output.output_type != "error" for output in outputs)
 
 
+@dataclass(frozen=True)
+class Book:
+    """The quick book as the tests have left it: the records of every run, and its pages."""
+
+    sources: dict[str, str]
+    records: dict[str, list[Record]]
+    site: Path = ROOT / "_build" / "check" / "html"
+
+    @classmethod
+    def found(cls, chapters: list[str]) -> "Book | None":
+        paths = {name: ROOT / "_build" / "runs" / "quick" / f"{name}.ipynb" for name in chapters}
+        if not all(path.is_file() for path in paths.values()):
+            return None
+        runs = {name: nbformat.read(path, as_version=4) for name, path in paths.items()}
+        sources = {name: run.metadata["l2scaling"]["source"] for name, run in runs.items()}
+        return cls(sources, {name: records_of(run) for name, run in runs.items()})
+
+    def differences(self, site: Path, now: "Book") -> list[str]:
+        """Name what differs between two books, times aside: records by the last bit, pages by the letter."""
+        differ = [name for name in self.records if self.records[name] != now.records[name]]
+        ours, theirs = (
+            {str(path.relative_to(folder)): timeless(path) for path in folder.rglob("*.html")}
+            for folder in (self.site, site)
+        )
+        return differ + [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+
+
+def timeless(page: Path) -> str:
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "<time>", page.read_text())
+    text = re.sub(r'<p><a href="[^"]*book\.pdf">.*?</p>|<!-- book\.pdf -->', "", text)  # printed or not
+    text = re.sub(r"took \d+ s", "took <time>", text)
+    return re.sub(r"\d+(\.\d+)?( minutes in all|</p></td>\n<td><p>\d</p></td>)", "<time>", text)
+
+
 def call(cluster: Cluster, *words: str) -> None:
     done = subprocess.run(
         words, cwd=ROOT, env=cluster.environment, capture_output=True, text=True, timeout=LONG
@@ -242,7 +280,9 @@ def call(cluster: Cluster, *words: str) -> None:
 
 
 def book(cluster: Cluster) -> str:
-    """Build the whole book over both nodes, and once more, which runs nothing."""
+    """Build the whole book over both nodes, hold it against the tests' own, and build it once more."""
+    toc = re.findall(r"file: notebooks/(\S+)", (ROOT / "_toc.yml").read_text())
+    first = Book.found(toc)
     runs, tracked = ROOT / "_build" / "runs" / "quick", ROOT / "_build" / "tracked"
     for stale in (tracked / "quick", tracked / "quick-site" / SITE, ROOT / SITE):
         shutil.rmtree(stale, ignore_errors=True)  # so that there is something to do
@@ -250,7 +290,6 @@ def book(cluster: Cluster) -> str:
     call(cluster, *build)
     jobs, before = cluster.ended(), snapshot(runs)
     chapters = [path.stem for path in (tracked / "quick").glob("*.ipynb")]
-    toc = re.findall(r"file: notebooks/(\S+)", (ROOT / "_toc.yml").read_text())
     check(sorted(chapters) == sorted(toc), f"chapters run: {sorted(chapters)}, in the book: {sorted(toc)}")
     broken = [name for name in toc if not complete(runs / f"{name}.ipynb")]
     check(not broken, f"chapters that did not run to their end: {broken}")
@@ -259,9 +298,17 @@ def book(cluster: Cluster) -> str:
     check(len(jobs) == len(toc) + 1, f"{len(jobs)} jobs for {len(toc)} chapters and a site")
     nodes = Counter(job.node for job in jobs)
     check(set(nodes) == {*NODES}, f"not both nodes had work: {dict(nodes)}")
+    again = "no earlier book of these sources to compare with"
+    now = Book.found(toc)
+    assert now
+    if first and first.sources == now.sources and (first.site / "index.html").is_file():
+        differ = first.differences(ROOT / SITE, now)
+        check(not differ, f"not the same as in the book of the tests: {', '.join(sorted(differ))}")
+        again = f"{sum(map(len, now.records.values()))} records and all pages as in the book of the tests"
+    check(again[0] != "n" or not os.environ.get("CI"), again)
     call(cluster, *build)
     check(cluster.ended() == jobs and snapshot(runs) == before, "a second make book ran something")
-    return f"{len(toc)} chapters and the pages, {shares(nodes)}; a second call ran nothing"
+    return f"{len(toc)} chapters and the pages, {shares(nodes)}; {again}; a second call ran nothing"
 
 
 def sweep(cluster: Cluster) -> str:

@@ -137,12 +137,12 @@ def test_a_run_without_optional_data_names_it_and_says_the_same_otherwise(quick_
 
 
 @pytest.mark.parametrize("control", CONTROLS, ids=lambda one: f"{one.chapter}-{'-'.join(one.claims)}")
-def test_sabotage_of_the_mechanism_changes_the_verdicts_as_published(control, second_runs, quick_site):
+def test_sabotage_of_the_mechanism_changes_the_verdicts_as_published(control, sabotages, quick_site):
     point = Point(control.chapter, "quick", control.parameters)
-    require_all(second_runs, [point])
+    require_all(sabotages, [point])
     honest = gather(PROJECT, "quick", [control.chapter])
     found = controls.outcomes(
-        PROJECT, control, honest, records_of(executed(second_runs, point))
+        PROJECT, control, honest, records_of(executed(sabotages, point))
     )  # raises for a claim that survives
     assert [one.claim for one in found] == sorted(control.claims)
     shown = {(one.claim, one.chapter, one.sabotage): one for one in controls.published(PROJECT)}

@@ -1,13 +1,12 @@
 """Sweeps: every point runs once, failures are named and cost nothing, and a second call resumes."""
 
 import csv
-import os
-import signal
 import subprocess
 import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 from conftest import BIN, complaint, environment, l2scaling, sample_notebook, wait_for
 
@@ -64,20 +63,20 @@ def test_a_failing_point_is_named_and_costs_no_other_and_a_second_call_resumes(s
 def test_a_killed_sweep_goes_on_where_it_stopped(swept, tmp_path):
     words = ["sweep", "sample", "--grid", "pause=4.0,4.5", "--output", tmp_path / "out", "--jobs", "1"]
     command = [str(BIN / "l2scaling"), *map(str, words)]
-    killed = subprocess.Popen(
-        command, env=environment(swept), stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    killed = subprocess.Popen(command, env=environment(swept), stderr=subprocess.DEVNULL)
     tracked, points = tmp_path / "out" / "tracked", tmp_path / "out" / "points"
     end = time.monotonic() + 60
     while time.monotonic() < end and len(list(points.glob("*.log"))) < 2:  # the second has begun
         time.sleep(0.1)
-    os.killpg(killed.pid, signal.SIGKILL)
+    begun = psutil.Process(killed.pid).children(recursive=True)
+    killed.kill()  # and nothing else, so that the others have to notice
     killed.wait()
-    (first,) = tracked.glob("*.ipynb")
-    made = first.stat().st_mtime_ns
+    assert psutil.wait_procs(begun, timeout=30)[1] == []
+    made = {path: path.stat().st_mtime_ns for path in tracked.glob("*.ipynb")}
+    assert made
     done = l2scaling(*words, project=swept)
     assert done.returncode == 0, done.stderr
-    assert first.stat().st_mtime_ns == made
+    assert all(path.stat().st_mtime_ns == made[path] for path in made)
     assert len(table(tmp_path / "out" / "rows.csv")) == 4
 
 
@@ -95,6 +94,20 @@ def test_results_of_other_sources_do_not_pass_for_done_when_snakemake_is_killed(
     assert l2scaling(*words, project=swept).returncode == 0
     rows = table(tmp_path / "out" / "rows.csv")
     assert all(int(row["square"]) == int(row["size"]) * int(row["seed"]) + 1 for row in rows)
+
+
+def test_what_a_sweep_has_so_far_can_be_gathered_and_another_folder_is_refused(swept, tmp_path):
+    out = tmp_path / "out"
+    complaint(l2scaling("sweep", "sample", "--grid", "mode=good,raise", "--output", out, project=swept), 1)
+    rows = (out / "rows.csv").read_bytes()
+    (out / "rows.csv").unlink()
+    done = l2scaling("gather", out, project=swept)
+    assert (done.returncode, done.stdout) == (0, f"{out / 'rows.csv'}\n")
+    assert (out / "rows.csv").read_bytes() == rows
+    for plan in ("", "[]", "{}", '{"points": 3}', '{"points": {"a": {"chapter": 1}}}'):
+        (out / "plan.json").write_text(plan)
+        assert f"'{out}' is no folder of a sweep" in complaint(l2scaling("gather", out, project=swept), 2)
+    assert f"'{tmp_path}'" in complaint(l2scaling("gather", tmp_path, project=swept), 2)
 
 
 @pytest.mark.parametrize(

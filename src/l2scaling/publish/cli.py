@@ -103,6 +103,9 @@ def _parser() -> argparse.ArgumentParser:
     sweeping.add_argument("--output", type=_path, metavar="FOLDER", help="where to keep points and tables")
     _jobs(sweeping)
 
+    tables = add("gather", _gather, "Put what a sweep has so far into tables, and print where they are.")
+    tables.add_argument("folder", type=_path, metavar="FOLDER", help="the --output of the sweep")
+
     again = add("reproduce", _reproduce, "Run chapters again and compare their numbers with results/.")
     again.add_argument("chapters", nargs="*", metavar="CHAPTER")
     _profile(again)
@@ -217,8 +220,11 @@ def _run(project: Project, options: argparse.Namespace) -> None:
 def _sweep(project: Project, options: argparse.Namespace) -> None:
     axes = [sweep.parse_axis(text) for text in options.grid]
     grid = sweep.points(project, options.chapter, axes, options.seeds, options.profile)
-    folder = sweep.sweep(project, grid, options.output, options.jobs)
-    for path in sorted(folder.glob("*.*v*")):  # tables and picture
+    sweep.sweep(project, grid, options.output, options.jobs)  # whose tables are gathered by name
+
+
+def _gather(_: Project, options: argparse.Namespace) -> None:
+    for path in sweep.gather(options.folder):
         print(path)
 
 

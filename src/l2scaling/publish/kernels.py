@@ -3,16 +3,21 @@
 No specification of a kernel is looked up, so it is always this interpreter.
 """
 
+import contextlib
+import math
 import os
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import threadpoolctl
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.kernelspec import get_kernel_dict
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
@@ -90,11 +95,33 @@ class _Provisioner(LocalProvisioner):
         return self.connection_info
 
 
+class Client(AsyncKernelClient):
+    """A client that begins as soon as the kernel is heard on the channel of results."""
+
+    async def wait_for_ready(self, timeout: float | None = None) -> None:
+        """Wait for the kernel's first words.
+
+        To listen until nothing more comes takes longer than many a run's cells. Raises
+        ``RuntimeError`` if it dies before, or says nothing within ``timeout`` seconds.
+        """
+        end = time.monotonic() + (timeout or math.inf)
+        while time.monotonic() < end:
+            self.kernel_info()  # again and again, since what is said before the channel stands is lost
+            with contextlib.suppress(Empty):
+                await self.get_shell_msg(timeout=1)
+                await self.get_iopub_msg(timeout=1)
+                return
+            if not await self.is_alive():
+                raise RuntimeError("the kernel died before its first cell")
+        raise RuntimeError(f"the kernel said nothing within {timeout:g} s")
+
+
 def manager(kernel: Kernel) -> type[AsyncKernelManager]:
     """Return the class of a manager whose one kernel is this."""
 
     class Manager(AsyncKernelManager):
         kernel_spec = KernelSpec(**get_kernel_dict())
+        client_factory = Client
 
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
@@ -131,7 +158,9 @@ def _serve(reading: int, folder: Path) -> None:
     if "numpy" in sys.modules:  # or all runs would go on from one state of the generator nobody seeded
         sys.modules["numpy"].random.seed()
     app: Any = QuietApp.instance(connection_file=connection_file, parent_handle=os.getppid())
+    sys.modules["debugpy"] = None  # type: ignore[assignment]  # nobody debugs a run; it takes longest to load
     app.initialize([])
+    del sys.modules["debugpy"]
     loaded = 0
 
     def note_threads(*_: object) -> None:

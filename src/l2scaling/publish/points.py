@@ -4,24 +4,32 @@ import contextlib
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
-from l2scaling.publish import warm
+from l2scaling.publish import private, warm
 from l2scaling.publish.parameters import Parameter, declared, resolve
 from l2scaling.publish.placement import VARIABLE, placement
-from l2scaling.publish.project import Project, RequestError, RunError, read_notebook, writing
+from l2scaling.publish.project import Project, RequestError, RunError, brief, read_notebook, writing
 from l2scaling.publish.provenance import is_made_from, source_hash
+
+PLAN = "plan.json"
+"""The file, in a folder of points, that says which these are."""
+
+
+_GRACE = 30
+"""Seconds that Snakemake has to take its jobs back when it is told to end."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +54,21 @@ class Point:
 
 
 def run_points(
-    project: Project, points: Sequence[Point], folder: Path, where: Sequence[str], what: str
+    project: Project,
+    points: Sequence[Point],
+    folder: Path,
+    where: Sequence[str],
+    what: str,
+    then: Sequence[str] = (),
 ) -> None:
     """Run every point that has no result from today's sources in a folder that ``writable`` has made.
 
     A point that fails costs no other; ``require_all`` names it afterwards. ``where`` comes from
-    ``workers``; ``what`` begins the lines of progress.
+    ``workers``; ``what`` begins the lines of progress; ``then`` is a command line of ``l2scaling``
+    that the runs' parent, which has imported everything, executes at the end.
     """
     _forget_stale(project, folder, points)
-    plan = folder / "plan.json"
+    plan = folder / PLAN
     wanted = {point.name: asdict(point) for point in points}
     plan.write_text(json.dumps({"points": wanted, "folder": str(folder)}, indent=1) + "\n")
     command = [
@@ -65,12 +79,19 @@ def run_points(
     needed = not all(is_done(folder, point) for point in points)
     with (folder / "snakemake.log").open("w") as log, _parent(project, where, now=needed) as address:
         running = subprocess.Popen(
-            command, cwd=project.root, stdout=log, stderr=log, env=_environment(project, address)
-        )
+            command, cwd=project.root, stdout=log, stderr=log, env=_environment(project, address),
+            preexec_fn=partial(private.die_with, os.getpid(), signal.SIGTERM),
+        )  # fmt: skip
         try:
             _show_progress(running, folder, points, what)
+            if then and (status := warm.run(then, address)):
+                raise SystemExit(status)  # it has said why
+            running.wait()
         except BaseException:
             running.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                running.wait(_GRACE)
+            running.kill()
             running.wait()
             raise
 
@@ -95,6 +116,17 @@ def writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=path):
             pass
     return path
+
+
+def planned(folder: Path) -> list[Point]:
+    """Return the points that a folder was made for, or raise ``RequestError``."""
+    try:
+        plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+        return [Point(**point) for point in plan["points"].values()]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise RequestError(
+            f"{str(folder)!r} is no folder of a sweep ({brief(error)}); allowed: the --output of a sweep"
+        ) from error
 
 
 def is_done(folder: Path, point: Point) -> bool:
@@ -185,7 +217,7 @@ def _show_progress(running: subprocess.Popen, folder: Path, points: Sequence[Poi
             words = f"{what}: {done} of {len(points)} points done" + (f", {failed} failed" if failed else "")
             print(words, end=end, file=sys.stderr, flush=True)
             before = now
-        if status is not None:
+        if status is not None or done == len(points):  # Snakemake takes a second to end
             break
         time.sleep(0.1)
     if end == "\r":

@@ -99,8 +99,13 @@ def folder(longest: int = _SOCKET_PATH_LIMIT) -> Iterator[Path]:
 def settle(name: str, parent: int) -> None:
     """Show this process under a name of at most fifteen letters, and let it die with its parent."""
     with contextlib.suppress(AttributeError):  # where there is no such call
-        prctl = ctypes.CDLL(None).prctl
-        prctl(15, name.encode())  # PR_SET_NAME
-        prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(15, name.encode())  # PR_SET_NAME
+    die_with(parent)
+
+
+def die_with(parent: int, by: int = signal.SIGKILL) -> None:
+    """Let this process, and what it becomes, be sent a signal when its parent dies."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).prctl(1, by)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:  # it has died before that
         os._exit(1)

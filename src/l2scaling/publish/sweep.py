@@ -15,7 +15,16 @@ import nbformat
 from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.gather import records_of
 from l2scaling.publish.parameters import declared, resolve
-from l2scaling.publish.points import Point, executed, is_done, require_all, run_points, workers, writable
+from l2scaling.publish.points import (
+    Point,
+    executed,
+    is_done,
+    planned,
+    require_all,
+    run_points,
+    workers,
+    writable,
+)
 from l2scaling.publish.project import Project, RequestError
 
 MOST_POINTS = 10_000
@@ -95,31 +104,35 @@ def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: in
         names = json.dumps(sorted(point.name for point in grid))
         output = project.build / "sweeps" / f"{grid[0].chapter}-{sha256(names.encode()).hexdigest()[:8]}"
     folder = writable(output)
-    run_points(project, grid, folder, where, "sweep")
-    done = [point for point in grid if is_done(folder, point)]
-    if done:
-        _gather(folder, done)
+    run_points(project, grid, folder, where, "sweep", ["gather", str(folder)])
     require_all(folder, grid)
     return folder
 
 
-def _gather(folder: Path, done: Sequence[Point]) -> None:
-    """Write evidence.csv, and rows.csv and a picture where there is something to put there."""
+def gather(folder: Path) -> list[Path]:
+    """Put the results that a sweep has so far into tables and a picture; return their paths.
+
+    ``evidence.csv`` and ``evidence.svg`` hold the records, ``rows.csv`` the rows, if there are any.
+    Raises ``RequestError`` if the folder is not a sweep's.
+    """
+    done = [point for point in planned(folder) if is_done(folder, point)]
     runs = [(point, executed(folder, point)) for point in done]
     records = [(point, record) for point, run in runs for record in records_of(run)]
-    if records:
-        _write_table(
-            folder / "evidence.csv",
-            [{"point": point.name, **point.values, **asdict(one)} for point, one in records],
-        )
-        (folder / "evidence.svg").write_text(_picture(done, records))
+    evidence = [{"point": point.name, **point.values, **asdict(one)} for point, one in records]
     rows = [
         {"point": point.name, **point.values, **row, **_provenance(run)}
         for point, run in runs
         for row in rows_of(run)
     ]
-    if rows:
-        _write_table(folder / "rows.csv", rows)
+    written = []
+    for name, table in {"evidence.csv": evidence, "rows.csv": rows}.items():
+        if table:
+            _write_table(folder / name, table)
+            written.append(folder / name)
+    if records:
+        (folder / "evidence.svg").write_text(_picture(done, records))
+        written.append(folder / "evidence.svg")
+    return written
 
 
 def rows_of(run: nbformat.NotebookNode) -> list[dict[str, Any]]:

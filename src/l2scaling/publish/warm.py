@@ -33,17 +33,29 @@ NAME = "book-run"
 """How a run is called in a list of processes."""
 
 _PACKAGE = Path(__file__).parents[1]
+_LATE = (
+    "matplotlib.backends.backend_svg",
+    "myst_nb.ext.glue",
+    "IPython.core.completerlib",
+    "IPython.core.debugger",
+    "IPython.extensions.storemagic",
+)
+"""What a kernel, a picture or papermill would import only when it is at work."""
+
 _LOST, _DECLINED = "lost", "declined"
 
 
 # ---------------------------------------------------------------- who asks
 
 
-def run(words: Sequence[str]) -> int:
-    """Have a command line of ``l2scaling run`` executed in an environment of its own; return its status."""
+def run(words: Sequence[str], address: str | None = None) -> int:
+    """Have a command line of ``l2scaling`` executed in an environment of its own; return its status.
+
+    The parent that is asked is the one at ``address``, or that of ``VARIABLE``.
+    """
     try:
         given = private.environment(Path(), os.environ)
-        status = _ask(os.environ.get(VARIABLE, ""), words, given)
+        status = _ask(os.environ.get(VARIABLE, "") if address is None else address, words, given)
         if status == _DECLINED:
             with parent(os.environ, warm=False) as address:
                 status = _ask(address, words, given)
@@ -234,8 +246,9 @@ def _import_all() -> str:
     for module in pkgutil.iter_modules([str(_PACKAGE)]):
         if not module.ispkg:
             importlib.import_module(f"l2scaling.{module.name}")
-    for name in ("l2scaling.publish.cli", "l2scaling.publish.run", "myst_nb"):
+    for name in ("l2scaling.publish.cli", "l2scaling.publish.run", *_LATE):
         importlib.import_module(name)
+    #    sys.modules["l2scaling.figures_sweeps"].outcomes(["$10^0$"], ["1"], [[True]]).svg()
     return loaded
 
 
@@ -244,5 +257,6 @@ if __name__ == "__main__":
         sys.exit("l2scaling: no command; allowed: python -m l2scaling.publish.warm COMMAND…")
     if sys.argv[1] == "--serve":
         serve(socket.socket(fileno=int(sys.argv[2])), warm="--warm" in sys.argv, now="--now" in sys.argv)
+        os._exit(0)  # all is flushed, and to take the imports apart again takes a second
     else:
         sys.exit(main())
