@@ -3,12 +3,13 @@
 import json
 import os
 import shlex
-from glob import glob
+from functools import cache
 from pathlib import Path
 
 from l2scaling.publish import provenance
 from l2scaling.publish.private import threads
-from l2scaling.publish.project import find_project
+from l2scaling.publish.project import RequestError, find_project
+from l2scaling.publish.sources import sources
 
 PROFILE = config.get("profile", "published")
 SITE = config.get("site", "_build/html")
@@ -19,12 +20,8 @@ THREADS = threads()  # a user may ask for more than the one that Snakemake would
 PROJECT = find_project()
 CHAPTERS = PROJECT.chapters()
 
-# A run depends on everything that can change a number: the notebook, the helper package, the
-# strict run itself and the locked dependencies. What only dresses the pages is left out.
-PACKAGE = sorted(str(path) for path in Path("src/l2scaling").glob("*.py"))
-MACHINERY = [f"src/l2scaling/publish/{name}.py" for name in provenance.MACHINERY]
-LOCKS = ["requirements.lock", "requirements-torch.txt"]
-PUBLISHER = sorted(str(path) for path in Path("src/l2scaling/publish").glob("*.py"))
+# Every module is part of the pages, which show the reference of the package.
+PACKAGE = sorted(str(path) for path in Path("src/l2scaling").rglob("*.py"))
 WORDS = sorted(str(path) for path in Path("book").rglob("*") if path.is_file())
 
 # Snakemake deletes an output before it makes it anew, and a failed run must not cost the last
@@ -43,6 +40,15 @@ if workflow.is_main_process:
             link.unlink()
 
 
+@cache
+def made_from(chapter):
+    try:
+        found = sources(PROJECT, chapter, PROJECT.source(chapter))
+    except RequestError:  # the run will say what is wrong
+        return [f"notebooks/{chapter}.ipynb"]
+    return [os.path.relpath(path) for paths in found.values() for path in paths]
+
+
 RUNS = [f"_build/tracked/{PROFILE}/{chapter}.ipynb" for chapter in CHAPTERS]
 INDEX = f"_build/tracked/{PROFILE}-site/{SITE}/index.html"
 
@@ -58,7 +64,7 @@ rule site:
     input:
         runs=RUNS,
         words=WORDS,
-        machinery=PACKAGE + PUBLISHER,
+        package=PACKAGE,
         results=sorted(str(path) for path in Path("results").glob("*.json")),
         config=["_config.yml", "_toc.yml", "CITATION.cff"],
     output:
@@ -73,12 +79,7 @@ rule site:
 
 rule run:
     input:
-        notebook="notebooks/{chapter}.ipynb",
-        package=PACKAGE,
-        machinery=MACHINERY,
-        locks=LOCKS,
-        # the table of a sweep that a chapter reads is part of what it is made from
-        table=lambda wildcards: glob(f"results/{wildcards.chapter}.csv"),
+        lambda wildcards: made_from(wildcards.chapter),
     params:
         # not the file profiles.yml: a change for one chapter would rerun all
         values=lambda wildcards: PROJECT.profile_values(wildcards.chapter, wildcards.profile),
@@ -92,11 +93,7 @@ rule run:
 
 rule point:
     input:
-        notebook=lambda wildcards: f"notebooks/{POINTS[wildcards.point]['chapter']}.ipynb",
-        package=PACKAGE,
-        machinery=MACHINERY,
-        locks=LOCKS,
-        table=lambda wildcards: glob(f"results/{POINTS[wildcards.point]['chapter']}.csv"),
+        lambda wildcards: made_from(POINTS[wildcards.point]["chapter"]),
     params:
         request=lambda wildcards: " ".join(
             [POINTS[wildcards.point]["chapter"], "--profile", POINTS[wildcards.point]["profile"]]

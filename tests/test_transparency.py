@@ -67,8 +67,16 @@ def test_a_run_records_its_commit_and_whether_its_sources_differ_from_it(sample)
     (sample / "book" / "index.md").write_text("# Other words\n")
     assert commit() == (head, False)  # no run is made from these
     (sample / "src" / "l2scaling" / "new.py").write_text("")
+    (sample / "notebooks" / "profiles.yml").write_text("other: {}\nsample:\n  quick:\n    pause: 0.25\n")
+    assert commit() == (head, False)  # nor from what it does not import, and other chapters' values
+    (sample / "notebooks" / "profiles.yml").write_text("sample:\n  quick:\n    pause: 0.5\n")
     assert commit() == (head, True)
-    (sample / "src" / "l2scaling" / "new.py").unlink()
+    git(sample, "checkout", "--", "notebooks/profiles.yml")
+    path = sample / "src" / "l2scaling" / "publish" / "run.py"
+    path.write_text(f"{path.read_text()}# another\n")
+    assert commit() == (head, True)
+    git(sample, "checkout", "--", "src")
+    assert commit() == (head, False)
     nbformat.write(sample_notebook("seed: int = 4  # seed; 0 to 10"), sample / "notebooks" / "sample.ipynb")
     assert commit() == (head, True)
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import yaml
 
 from l2scaling.publish.private import threads
-from l2scaling.publish.project import Project
-
-MACHINERY = ("kernels", "parameters", "private", "project", "run")
-"""The modules below publish/ that a run is made by."""
+from l2scaling.publish.project import PROFILES, Project
+from l2scaling.publish.sources import sources
 
 PACKAGES = ("l2scaling", "numpy", "scipy", "scikit-learn", "torch", "matplotlib", "seaborn", "papermill")
 
@@ -31,7 +30,7 @@ def origin(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> d
     return {
         "source": source_hash(project, chapter, notebook),
         "hashes": {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()},
-        **_commit(project, chapter),
+        **_commit(project, chapter, notebook),
         "versions": versions(),
         "processor": processor(),
         "threads": threads(),
@@ -39,10 +38,7 @@ def origin(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> d
 
 
 def source_hash(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> str:
-    """Return the SHA-256 over a chapter's cells, the helper package and the locked dependencies.
-
-    Where a sweep's table is named after the chapter, it is part of what the chapter is made from.
-    """
+    """Return the SHA-256 over a chapter's cells and all else that ``sources`` says it is made from."""
     return hashlib.sha256(b"".join(_parts(project, chapter, notebook).values())).hexdigest()
 
 
@@ -140,24 +136,18 @@ def _parts(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> d
         f"{cell.cell_type}\0{cell.source}\0{sorted(cell.metadata.get('tags', []))}\0"
         for cell in notebook.cells
     ]
-    table = sorted(project.results.glob(f"{chapter}.csv"))
-    return {
-        "notebook": "".join(cells).encode(),
-        "package": _bytes(sorted((project.root / "src" / "l2scaling").glob("*.py"))),
-        "lock": _bytes(sorted(project.root.glob("requirements*"))),
-        **({"table": _bytes(table)} if table else {}),
-    }
+    made_from = sources(project, chapter, notebook)
+    files = {kind: _bytes(project.root, paths) for kind, paths in made_from.items()}
+    return files | {"notebook": "".join(cells).encode()}
 
 
-def _bytes(paths: Sequence[Path]) -> bytes:
-    return b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in paths)
+def _bytes(root: Path, paths: Sequence[Path]) -> bytes:
+    return b"".join(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() for path in paths)
 
 
-def _commit(project: Project, chapter: str) -> dict[str, Any]:
-    # what Snakemake reruns a chapter for
-    made_from = [f"notebooks/{chapter}.ipynb", "notebooks/profiles.yml", "requirements*"]
-    made_from += [":(glob)src/l2scaling/*.py", f"results/{chapter}.csv"]
-    made_from += [f"src/l2scaling/publish/{name}.py" for name in MACHINERY]
+def _commit(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, Any]:
+    paths = [path for kind in sources(project, chapter, notebook).values() for path in kind]
+    made_from = [path.relative_to(project.root).as_posix() for path in paths]
     # a checkout that another user owns is read all the same; runs side by side take no lock
     git = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root)]
 
@@ -168,6 +158,10 @@ def _commit(project: Project, chapter: str) -> dict[str, Any]:
         above, commit = said("rev-parse", "--show-cdup", "HEAD").splitlines()
         if above:  # an unpacked copy inside somebody else's repository
             return {"commit": None, "dirty": None}
-        return {"commit": commit, "dirty": bool(said("status", "--porcelain", "--", *made_from))}
-    except (OSError, subprocess.CalledProcessError):
+        changed = said("status", "--porcelain", "--", *made_from)
+        values = yaml.safe_load(said("show", "HEAD:notebooks/profiles.yml")).get(chapter) or {}
+        now = {profile: project.profile_values(chapter, profile) for profile in PROFILES}
+        other = any((values.get(profile) or {}) != now[profile] for profile in PROFILES)
+        return {"commit": commit, "dirty": bool(changed) or other}
+    except (OSError, subprocess.CalledProcessError, yaml.YAMLError, AttributeError):
         return {"commit": None, "dirty": None}
