@@ -29,14 +29,14 @@ help: ## this list
 # The kernel frees the lock when its holders are dead, so no build can leave a stale one behind.
 # The steps speak for themselves; what Snakemake has to say besides goes to its own log.
 book: environment ## run what is out of date, build _build/html/index.html
-	where=$$(python -m l2scaling.publish.placement)
+	where=$$(python -m l2scaling.publish.runs.scheduler)
 	mkdir -p _build
 	exec 9>_build/lock
 	flock --nonblock 9 || { echo "another build is at work here; waiting for it"; flock 9; }
 	SECONDS=0
 	plan="env -u SNAKEMAKE_PROFILE snakemake $$where --nolock --rerun-incomplete --config profile=$(PROFILE) site=$(SITE)"
 	# where a profile sends steps away, they cannot speak here, so Snakemake tells how far it is
-	if [[ $$where == --cores* ]]; then python -m l2scaling.publish.warm $$plan --quiet all
+	if [[ $$where == --cores* ]]; then python -m l2scaling.publish.runs.warm $$plan --quiet all
 	else $$plan --quiet rules host reason 2>&1 | { grep --line-buffered -E ' steps \(|^l2scaling: ' >&2 || true; }
 	fi || {
 	  # a step names its own failure, on a cluster in its job's log; a plan that cannot be made is

@@ -6,10 +6,11 @@ import shlex
 from functools import cache
 from pathlib import Path
 
-from l2scaling.publish import provenance
-from l2scaling.publish.private import threads
-from l2scaling.publish.project import RequestError, find_project
-from l2scaling.publish.sources import sources
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import find_project
+from l2scaling.publish.runs import provenance
+from l2scaling.publish.runs.private import threads
+from l2scaling.publish.runs.sources import sources
 
 PROFILE = config.get("profile", "published")
 SITE = config.get("site", "_build/html")

@@ -10,7 +10,9 @@ import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from l2scaling import ensembles, networks
+from l2scaling.laws import shapes
+from l2scaling.training import ensembles
+from l2scaling.training.steps import Members
 
 INPUTS, CLASSES, BATCH, SAMPLES = 64, 10, 128, 1792
 MEMBERS, STEPS, ROUNDS = 64, 280, 5
@@ -32,9 +34,9 @@ def task() -> tuple[np.ndarray, np.ndarray]:
 
 
 def side_by_side(width: int, device: str) -> None:
-    members = ensembles.Members(range(MEMBERS), PENALTY, RATE)
+    members = Members(range(MEMBERS), PENALTY, RATE)
     ensembles.train(
-        *task(), networks.multilayer(INPUTS, width, CLASSES, 2), members,
+        *task(), shapes.multilayer(INPUTS, width, CLASSES, 2), members,
         lambda nets: {"squares": nets.sum_squares()},
         steps=STEPS, momentum=MOMENTUM, batch_size=BATCH, device=device, progress=False,
     )  # fmt: skip

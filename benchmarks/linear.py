@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from sklearn.linear_model import Ridge
 
-from l2scaling.linear import ridge_path
+from l2scaling.laws.ridge import ridge_path
 
 # Samples and features; the first is the size of diabetes. All are conditioned well enough for X'X; where
 # they are not, as with as many samples as features, ridge_path takes a singular value decomposition.

@@ -19,7 +19,8 @@ import numpy as np
 import runs
 import torch
 
-from l2scaling import streaming
+from l2scaling import seeds
+from l2scaling.measuring import sums
 
 ROUNDS = 5
 BASE = 10**8
@@ -38,12 +39,12 @@ def peak_megabytes() -> float:
 
 
 def draw_and_sum(count: int) -> None:
-    streaming.sum_normal_weights(count, 0.05, streaming.generator(0, count))
+    sums.sum_normal_weights(count, 0.05, seeds.generator(0, count))
 
 
 def draw_alone(count: int) -> None:
-    random, chunk = streaming.generator(0, count), torch.empty(streaming.CHUNK)
-    for start in range(0, count, streaming.CHUNK):
+    random, chunk = seeds.generator(0, count), torch.empty(sums.CHUNK)
+    for start in range(0, count, sums.CHUNK):
         torch.nn.init.normal_(chunk[: count - start], 0.0, 0.05, generator=random)
 
 
@@ -67,7 +68,7 @@ def row(name: str, ours: float, other: float, goal: str, unit: str) -> dict[str,
 
 def streaming_rows() -> list[dict[str, object]]:
     progress("memory")
-    draw_and_sum(streaming.CHUNK)  # first use loads what torch loads late
+    draw_and_sum(sums.CHUNK)  # first use loads what torch loads late
     before = peak_megabytes()
     largest = seconds(lambda: draw_and_sum(LARGEST))
     memory = peak_megabytes() - before

@@ -14,7 +14,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from l2scaling.publish import private
+from l2scaling.publish.evidence import controls
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs import kernels, private, warm
+from l2scaling.publish.runs.many import Point, run_points, workers, writable
 
 FETCHING = re.compile(r"(pip|uv|npm|ssl|node)_\w+|\w+_proxy|\w+_ca_bundle|java_home", re.IGNORECASE)
 """What the few tests need that fetch a tool."""
@@ -44,10 +47,6 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # a worker inherits it; before a li
 import nbformat
 import psutil
 import pytest
-
-from l2scaling.publish import controls, kernels, warm
-from l2scaling.publish.points import Point, run_points, workers, writable
-from l2scaling.publish.project import Project
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent

@@ -30,7 +30,7 @@ VICTIMS = {
     "kernel": "book-kernel",
     "papermill": "book-run",
     "who asked": "l2scaling run",
-    "warm parent": "publish.warm --serve",
+    "warm parent": "runs.warm --serve",
     "Snakemake": "snakemake --cores",
     "jupyter-book": "jupyter-book build",
     "site": "l2scaling site",

@@ -28,7 +28,7 @@ import nbformat
 import psutil
 
 from l2scaling.evidence import Record
-from l2scaling.publish.gather import records_of
+from l2scaling.publish.runs.executed import records_of
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent

@@ -8,8 +8,8 @@ import sys
 import pytest
 from conftest import ROOT, complaint, l2scaling, path_without
 
-from l2scaling.publish import pdf
-from l2scaling.publish.placement import SLURM
+from l2scaling.publish.pages import pdf
+from l2scaling.publish.runs.scheduler import SLURM
 
 DISKS = ("crash::test_a_full_disk_is_named_and_costs_nothing",)
 READERS = ("citation::test_citation_js_reads_every_format",)

@@ -10,11 +10,13 @@ import nbformat
 import pytest
 from conftest import ROOT, complaint, l2scaling
 
-from l2scaling.publish import controls, robustness
-from l2scaling.publish.gather import claims, gather, records_of
-from l2scaling.publish.parameters import declared
-from l2scaling.publish.points import Point, executed, require_all
-from l2scaling.publish.project import Project, RunError
+from l2scaling.publish.errors import RunError
+from l2scaling.publish.evidence import controls, robustness
+from l2scaling.publish.evidence.claims import read_claims
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs.executed import gather, records_of
+from l2scaling.publish.runs.many import Point, executed, require_all
+from l2scaling.publish.runs.parameters import declared
 
 PROJECT = Project(ROOT)
 CHAPTERS = PROJECT.chapters()
@@ -196,24 +198,27 @@ def test_senseless_networks_are_refused_before_any_work(chapter, name, value):
 
 def test_every_claim_with_evidence_has_a_control():
     owed = {
-        (chapter, claim.id) for claim in claims(PROJECT) for chapter in claim.chapters if chapter in CHAPTERS
+        (chapter, claim.id)
+        for claim in read_claims(PROJECT)
+        for chapter in claim.chapters
+        if chapter in CHAPTERS
     }
     assert owed == {(one.chapter, claim) for one in CONTROLS for claim in one.claims}
-    assert {one.claim for one in controls.published(PROJECT)} == {claim.id for claim in claims(PROJECT)}
+    assert {one.claim for one in controls.published(PROJECT)} == {claim.id for claim in read_claims(PROJECT)}
 
 
 def test_the_claims_are_the_known_thirty_eight():
-    ids = [claim.id for claim in claims(PROJECT)]
+    ids = [claim.id for claim in read_claims(PROJECT)]
     counts = {"A": 8, "B": 2, "C": 6, "D": 3, "E": 1, "F": 1, "G": 3, "H": 4, "I": 4, "J": 4, "K": 2}
     assert ids == [f"{letter}{n}" for letter, count in counts.items() for n in range(1, count + 1)]
-    assert {claim.ruling for claim in claims(PROJECT)} <= {"holds", "fails", "conditional", "open"}
+    assert {claim.ruling for claim in read_claims(PROJECT)} <= {"holds", "fails", "conditional", "open"}
 
 
 def test_every_claim_is_ruled_and_answered_where_our_prediction_does_not_decide():
     reviewed = [json.loads((PROJECT.results / f"{chapter}.json").read_text()) for chapter in CHAPTERS]
     records = [entry for chapter in reviewed for entry in chapter]
     missed = {entry["claim"] for entry in records if not entry["holds"]}
-    for claim in claims(PROJECT):
+    for claim in read_claims(PROJECT):
         assert claim.id in {entry["claim"] for entry in records}
         assert claim.because
         assert bool(claim.answer) == (claim.ruling == "open" or claim.id in missed), claim.id

@@ -21,10 +21,12 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from pybtex.database import parse_string
 
-from l2scaling.publish import citation, gather
-from l2scaling.publish.citation import Author, Reference
-from l2scaling.publish.project import Project, RequestError
-from l2scaling.publish.provenance import content_hash
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.evidence import claims
+from l2scaling.publish.pages import citation
+from l2scaling.publish.pages.citation import Author, Reference
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs.provenance import content_hash
 
 PROJECT = Project(ROOT)
 CHAPTERS = PROJECT.chapters()
@@ -493,7 +495,7 @@ def test_propositions_and_figures_have_addresses_and_the_chapter_lists_them(quic
 
 def test_every_claim_has_an_address_and_its_heading_shows_it(quick_site):
     page = BeautifulSoup((quick_site / "book" / "verdicts.html").read_text(), "html.parser")
-    for claim in gather.claims(PROJECT):
+    for claim in claims.read_claims(PROJECT):
         name = f"claim-{claim.id.lower()}"
         assert ids(page).count(name) == 1
         heading = page.find(id=name).find("h2")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from l2scaling.clones import train_relu
+from l2scaling.chapters.counting_and_cloning.clones import train_relu
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.normal(size=(6, 2)), RNG.normal(size=6)

@@ -10,7 +10,9 @@ from conftest import complaint, l2scaling, sample_notebook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l2scaling.conventions import (
+from l2scaling.chapters.conventions.measured import Size, measure, measure_lbfgs
+from l2scaling.chapters.conventions.solved import group_means, solve, solvers
+from l2scaling.laws.conventions import (
     REGISTRY,
     ConventionError,
     Setting,
@@ -20,8 +22,6 @@ from l2scaling.conventions import (
     names,
     table,
 )
-from l2scaling.conventions_measured import Size, measure, measure_lbfgs
-from l2scaling.conventions_solved import group_means, solve, solvers
 
 FULL = Setting(samples=500, batch_size=50, learning_rate=0.1, l1_ratio=0.25)
 
@@ -302,7 +302,7 @@ WITHOUT_LIGHTGBM = """
 import sys
 sys.modules["lightgbm"] = None  # as Python says that a module is not there
 import numpy as np
-from l2scaling.conventions_measured import one_tree
+from l2scaling.chapters.conventions.measured import one_tree
 one_tree("lightgbm", np.array([0, 1]), np.array([1.0, -1.0]), reg_lambda=1.0)
 """
 

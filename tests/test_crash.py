@@ -19,15 +19,16 @@ import psutil
 import pytest
 from conftest import complaint, environment, l2scaling, lack, link_environment, need, snakemake, wait_for
 
-from l2scaling.publish import site, warm
-from l2scaling.publish.kernels import NAME as KERNEL
+from l2scaling.publish.pages import site
 from l2scaling.publish.project import Project
+from l2scaling.publish.runs import warm
+from l2scaling.publish.runs.kernels import NAME as KERNEL
 
 VICTIMS = {
     "kernel": KERNEL,
     "papermill": warm.NAME,
     "who asked": "l2scaling run",
-    "warm parent": "l2scaling.publish.warm --serve",
+    "warm parent": "l2scaling.publish.runs.warm --serve",
     "Snakemake": "snakemake --cores",
 }
 

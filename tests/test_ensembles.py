@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from l2scaling import ensemble_steps, ensembles, losses, networks
+from l2scaling.laws import shapes
+from l2scaling.training import ensembles, losses
+from l2scaling.training.steps import Members, data_order, start_weights
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 5))
@@ -22,10 +24,8 @@ LOSSES = {
     "mean-squared": torch.nn.MSELoss(),
     "half-squared": lambda f, y: torch.nn.MSELoss(reduction="sum")(f, y) / (2 * len(f)),
 }
-HE = networks.find_initializer("he")
-MEMBERS = ensembles.Members(
-    seeds=[3, 3, 8], penalty_coefficients=[0.0, 0.1, 0.02], learning_rates=[0.05, 0.02, 0.1]
-)
+HE = shapes.find_initializer("he")
+MEMBERS = Members(seeds=[3, 3, 8], penalty_coefficients=[0.0, 0.1, 0.02], learning_rates=[0.05, 0.02, 0.1])
 
 
 def weights_of(nets):
@@ -42,7 +42,7 @@ def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", **options
 def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, batch_size, steps):
     """What the engine claims to equal: torch.nn modules, torch.optim, one network."""
     modules = []
-    for weight in ensemble_steps.start_weights(layers, HE, seed):
+    for weight in start_weights(layers, HE, seed):
         module = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=torch.float64)
         module.weight.data.copy_(weight)
         modules += [module, torch.nn.ReLU()] if activation == "relu" else [module]
@@ -52,7 +52,7 @@ def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, bat
     optimiser = kind(model.parameters(), lr=rate, weight_decay=c, **extra)
     inputs, targets = torch.tensor(X), torch.tensor(TARGETS[loss])
     everything = itertools.repeat(torch.arange(len(X))[None])
-    epochs = ensemble_steps.data_order(len(X), batch_size, seed) if batch_size else everything
+    epochs = data_order(len(X), batch_size, seed) if batch_size else everything
     for rows in itertools.islice(itertools.chain.from_iterable(epochs), steps):
         optimiser.zero_grad()
         LOSSES[loss](model(inputs[rows]), targets[rows]).backward()
@@ -74,7 +74,7 @@ def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, bat
     ],
 )
 def test_trajectory_equals_a_plain_loop(widths, activation, loss, optimizer, momentum, batch_size):
-    layers = networks.dense_layers(widths)
+    layers = shapes.dense_layers(widths)
     options = {
         "activation": activation,
         "optimizer": optimizer,
@@ -92,7 +92,7 @@ def test_trajectory_equals_a_plain_loop(widths, activation, loss, optimizer, mom
 
 @pytest.mark.parametrize("loss", losses.LOSSES)
 def test_losses_and_gradients_are_those_of_torch(loss):
-    layers = networks.dense_layers([5, 7, 3])
+    layers = shapes.dense_layers([5, 7, 3])
 
     def measure(nets):
         gradients = nets.data_gradients(X, TARGETS[loss])
@@ -118,9 +118,9 @@ def test_losses_and_gradients_are_those_of_torch(loss):
 
 
 def test_a_member_that_diverges_does_not_disturb_the_others():
-    layers = networks.dense_layers([5, 7, 3])
+    layers = shapes.dense_layers([5, 7, 3])
     rates = [0.02, 1e3, 0.02, 1e3]
-    members = ensembles.Members(seeds=[1, 2, 3, 4], penalty_coefficients=0.1, learning_rates=rates)
+    members = Members(seeds=[1, 2, 3, 4], penalty_coefficients=0.1, learning_rates=rates)
     together = train(layers, members=members, loss="half-squared", at=[0, 100, 200])
     assert together.diverged.tolist() == [-1, 50, -1, 50]
     alone = train(layers, members=members[[0, 2]], loss="half-squared", at=[0, 100, 200])
@@ -132,8 +132,8 @@ def test_a_member_that_diverges_does_not_disturb_the_others():
 
 
 def test_an_ensemble_of_which_none_survives_says_so():
-    members = ensembles.Members(seeds=range(3), penalty_coefficients=0.1, learning_rates=1e3)
-    left = train(networks.dense_layers([5, 7, 3]), members=members, loss="half-squared")
+    members = Members(seeds=range(3), penalty_coefficients=0.1, learning_rates=1e3)
+    left = train(shapes.dense_layers([5, 7, 3]), members=members, loss="half-squared")
     assert left.diverged.tolist() == [50, 50, 50]
     assert np.isnan(left.values["layer 0"]).all()
     assert left.values["layer 0"].shape == (3, 1, 7, 5)
@@ -141,8 +141,8 @@ def test_an_ensemble_of_which_none_survives_says_so():
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_groups_and_threads_leave_no_trace(threads):
-    layers = networks.dense_layers([5, 7, 3])
-    members = ensembles.Members(seeds=range(9), penalty_coefficients=0.1, learning_rates=0.05)
+    layers = shapes.dense_layers([5, 7, 3])
+    members = Members(seeds=range(9), penalty_coefficients=0.1, learning_rates=0.05)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -163,17 +163,17 @@ def test_memory_does_not_grow_with_the_ensemble():
         held.append(sum(weight.nelement() * 4 for weight in nets.weights))
         return {"squares": nets.sum_squares().sum(1)}
 
-    layers = networks.dense_layers([5, 200, 3])
+    layers = shapes.dense_layers([5, 200, 3])
     for count in (10, 100):
-        members = ensembles.Members(seeds=range(count), penalty_coefficients=0.1, learning_rates=0.05)
+        members = Members(seeds=range(count), penalty_coefficients=0.1, learning_rates=0.05)
         train(layers, measure, members=members, steps=1, dtype="float32", memory=1_000_000)
     assert max(held) <= 1_000_000
     assert max(held[-5:]) == max(held[:5])
 
 
 def test_seeds_start_and_order_are_their_own():
-    layers = networks.dense_layers([5, 7, 3])
-    members = ensembles.Members(seeds=[1, 1, 2], penalty_coefficients=[0.1, 0.2, 0.1], learning_rates=0.05)
+    layers = shapes.dense_layers([5, 7, 3])
+    members = Members(seeds=[1, 1, 2], penalty_coefficients=[0.1, 0.2, 0.1], learning_rates=0.05)
     start = train(layers, members=members, at=[0], steps=1).values["layer 0"][:, 0]
     np.testing.assert_array_equal(start[0], start[1])
     assert not np.isclose(start[0], start[2]).any()
@@ -196,14 +196,14 @@ def test_seeds_start_and_order_are_their_own():
         ({"at": [201]}, ["201", "200"]),
         ({"batch_size": 61}, ["61", "60"]),
         ({"memory": 1000}, ["1000", "allowed"]),
-        ({"layers": networks.dense_layers([4, 3])}, ["(60, 5)", "(samples, 4)"]),
-        ({"layers": [networks.Layer(5, 4), networks.Layer(3, 3)]}, ["wide"]),
+        ({"layers": shapes.dense_layers([4, 3])}, ["(60, 5)", "(samples, 4)"]),
+        ({"layers": [shapes.Layer(5, 4), shapes.Layer(3, 3)]}, ["wide"]),
         ({"layers": []}, ["dense layers"]),
-        ({"layers": networks.dense_layers([5, 2])}, ["class numbers 0 to 1"]),
+        ({"layers": shapes.dense_layers([5, 2])}, ["class numbers 0 to 1"]),
     ],
 )
 def test_bad_requests_are_refused_with_the_value(change, words):
-    options = {"layers": networks.dense_layers([5, 7, 3]), **change}
+    options = {"layers": shapes.dense_layers([5, 7, 3]), **change}
     if change.get("device") == "cuda:99" and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     with pytest.raises(ValueError, match="allowed") as caught:
@@ -223,7 +223,5 @@ def test_bad_requests_are_refused_with_the_value(change, words):
 )
 def test_senseless_members_are_refused(change, word):
     with pytest.raises(ValueError, match="allowed") as caught:
-        ensembles.Members(
-            **{"seeds": [1, 2, 3], "penalty_coefficients": 0.1, "learning_rates": 0.1, **change}
-        )
+        Members(**{"seeds": [1, 2, 3], "penalty_coefficients": 0.1, "learning_rates": 0.1, **change})
     assert word in str(caught.value)

@@ -6,11 +6,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from l2scaling.chapters.penalty_and_pull.figures import Series, power_laws
 from l2scaling.evidence import MIME, Evidence, Prediction, records_table
-from l2scaling.figures import Series, power_laws
-from l2scaling.publish.gather import Claim
-from l2scaling.publish.gather import same as unmoved
-from l2scaling.publish.ledger import verdict
+from l2scaling.publish.evidence.claims import Claim, verdict
+from l2scaling.publish.evidence.results import same as unmoved
 
 
 def prediction(kind="equals", predicted=1.0, margin=0.1, claim="A3", quantity="a slope"):

@@ -13,11 +13,15 @@ import torch
 from conftest import ROOT
 from scipy import integrate
 
-from l2scaling import clipping, draws, networks, precision, stability
-from l2scaling.conventions import REGISTRY, ConventionError, Setting, convert, find
-from l2scaling.networks import INITIALIZERS, Layer, expected_sums, find_initializer, normal_initializer
-from l2scaling.publish import explorer
-from l2scaling.streaming import generator
+from l2scaling.chapters.initialization import draws
+from l2scaling.chapters.side_effects import clipping, precision
+from l2scaling.chapters.stability import factors
+from l2scaling.laws import shapes
+from l2scaling.laws.conventions import REGISTRY, ConventionError, Setting, convert, find
+from l2scaling.laws.shapes import INITIALIZERS, Layer, expected_sums, find_initializer, normal_initializer
+from l2scaling.measuring.sums import draw_sums
+from l2scaling.publish.pages import explorer
+from l2scaling.seeds import generator
 
 FORMULAS = (ROOT / "book" / "_extra" / "explorer" / "formulas.js").read_text()
 TABLES = explorer.tables()
@@ -143,11 +147,11 @@ def steps_of(state, coefficient, family, typical):
         return found
     if family == "l2" and adam:
         return found
-    factor = stability.heavy_ball_factor(joint, momentum)
+    factor = factors.heavy_ball_factor(joint, momentum)
     roots = np.roots([1.0, -(1 + momentum - joint), momentum])
     positive = np.all(np.abs(roots.imag) < 1e-12) and np.all(roots.real > -1e-12)
     found["factor"] = factor
-    found["halfLife"] = stability.half_life(factor) if 0 < factor < 1 else None
+    found["halfLife"] = factors.half_life(factor) if 0 < factor < 1 else None
     found["sign"] = "growing" if factor >= 1 else "kept" if positive else "flipping"
     found["limit"] = 2 * (1 + momentum)
     found["largest"] = 2 * (1 + momentum) / rate
@@ -442,7 +446,7 @@ def test_mean_and_scatter_of_the_penalty_are_those_of_real_draws(scripted):
             (found,) = evaluated(page, state)
             layers, initializer = layers_of(state), find_initializer(name)
             if library == "torch":
-                sums = [draws.draw_sums(layers, initializer, generator(1, k)) for k in range(number)]
+                sums = [draw_sums(layers, initializer, generator(1, k)) for k in range(number)]
             else:
                 sums = [draws.draw_keras_sums(layers, initializer, 10 * k) for k in range(number)]
             totals = np.array([
@@ -543,7 +547,7 @@ def test_slopes_approach_the_laws_of_the_chapter(scripted):
     for name in [one.name for one in INITIALIZERS]:
         state = base_state(inputs=4, rows=rows, initializer=name)
         got = page.evaluate("s => explorerFormulas.slopes(s, explorerTables)", state)
-        squares, _ = networks.limit_exponents(name, "hidden layers wider")
+        squares, _ = shapes.limit_exponents(name, "hidden layers wider")
         assert got["value"] == pytest.approx(float(squares), abs=0.01)
         assert got["norm"] == pytest.approx(float(squares) / 2, abs=0.01)
         assert got["pull"] == pytest.approx((float(squares) - 1) / 2, abs=0.01)
@@ -604,14 +608,14 @@ def say(number):
 
 def test_the_presets_are_the_threads_networks(explore):
     page = explore()
-    million = networks.dense_layers([2400] * 7)
+    million = shapes.dense_layers([2400] * 7)
     start = expected_sums(million, find_initializer("torch-default"))
     page.click("text=35M weights that start near 50")
     assert text(page, "counts").startswith(f"{start.count:,}, of {start.count + 6 * 2400:,} trainable")
     assert text(page, "value").startswith(f"{say(0.01 * start.sum_squares)}, standard deviation")
     assert 45 < 0.01 * start.sum_squares < 50
 
-    large = expected_sums(networks.dense_layers([5000] * 13), find_initializer("he"))
+    large = expected_sums(shapes.dense_layers([5000] * 13), find_initializer("he"))
     assert large.count == 3e8
     page.click("text=300M weights at λ = 1, over 2m")
     assert text(page, "counts") == f"{large.count:,}, all that is trainable"
@@ -735,7 +739,7 @@ def test_a_link_restores_the_state(explore):
     assert page.input_value("#plain") == other.input_value("#plain")
     page.evaluate("location.hash = 'layers-d10r2--in-5--init-he--lib-torch-optim-SGD--lam-1e-3'")
     page.wait_for_function("document.getElementById('inputs').value === '5'")
-    weights = expected_sums(networks.dense_layers([5, 10, 10]), find_initializer("he")).count
+    weights = expected_sums(shapes.dense_layers([5, 10, 10]), find_initializer("he")).count
     assert text(page, "counts") == f"{weights + 20}, all that is trainable"  # torch decays biases too
 
 

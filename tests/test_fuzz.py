@@ -33,10 +33,13 @@ from conftest import (
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from l2scaling.publish import citation, controls, gather, pdf, robustness, site, sweep
+from l2scaling import evidence
 from l2scaling.publish.cli import main
-from l2scaling.publish.parameters import Parameter, declared, resolve
-from l2scaling.publish.project import Project, RequestError, read_yaml
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.evidence import claims, controls, robustness, sweep
+from l2scaling.publish.pages import citation, pdf, site
+from l2scaling.publish.project import Project, read_yaml
+from l2scaling.publish.runs.parameters import Parameter, declared, resolve
 
 many = settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 some = settings(many, max_examples=150)
@@ -244,7 +247,7 @@ def commands(root: Path) -> None:
     refused(root, "run", "sample", "-p", "sede", "1")
     refused(root, "site")
     with contextlib.suppress(RequestError):
-        assert all(isinstance(one, gather.Claim) for one in gather.claims(Project(root)))
+        assert all(isinstance(one, claims.Claim) for one in claims.read_claims(Project(root)))
 
 
 @contextlib.contextmanager
@@ -322,7 +325,7 @@ BOMBS = {
 READERS = {
     "_toc.yml": (Project.chapters, lambda project: pdf.one_document(project, project.root)),
     "notebooks/profiles.yml": (lambda project: project.profile_values("sample", "quick"),),
-    "book/claims.yml": (gather.claims,),
+    "book/claims.yml": (claims.read_claims,),
     "book/controls.yml": (controls.controls,),
     "book/robustness.yml": (robustness.trials,),
     "CITATION.cff": (citation.book_reference,),
@@ -456,7 +459,7 @@ def executed_notebook() -> nbformat.NotebookNode:
     notebook = sample_notebook()
     notebook.metadata["papermill"] = {"duration": 1.0, "start_time": "2026-01-01T00:00:00"}
     notebook.metadata["l2scaling"] = {"chapter": "sample", "parameters": {}, "source": "0", "overrides": {}}
-    notebook.cells[-1].outputs = [nbformat.v4.new_output("display_data", {gather.MIME: [record]})]
+    notebook.cells[-1].outputs = [nbformat.v4.new_output("display_data", {evidence.MIME: [record]})]
     return notebook
 
 

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from l2scaling import draws, networks
-from l2scaling.networks import INITIALIZERS, Layer
-from l2scaling.streaming import generator
+from l2scaling.chapters.initialization import draws
+from l2scaling.laws import shapes
+from l2scaling.laws.shapes import INITIALIZERS, Layer
+from l2scaling.measuring.sums import draw_sums
+from l2scaling.seeds import generator
+from l2scaling.training import modules
 
 NAMES = [one.name for one in INITIALIZERS]
 LAYERS = {"dense": Layer(300, 200), "convolution": Layer(40, 60, kernel=9)}
@@ -27,12 +30,12 @@ def test_counts_are_those_of_real_layers():
 @pytest.mark.parametrize("kind", LAYERS)
 @pytest.mark.parametrize("name", NAMES)
 def test_expected_sums_are_those_that_torch_and_keras_draw(name, kind):
-    initializer, layers = networks.find_initializer(name), [LAYERS[kind]]
+    initializer, layers = shapes.find_initializer(name), [LAYERS[kind]]
     for sums, law in (
-        (draws.draw_sums(layers, initializer, generator(1)), None),
+        (draw_sums(layers, initializer, generator(1)), None),
         (draws.draw_keras_sums(layers, initializer, seed=1), initializer.keras_distribution),
     ):
-        exact = networks.expected_sums(layers, initializer, law)
+        exact = shapes.expected_sums(layers, initializer, law)
         assert sums.count == exact.count
         assert sums.sum_squares == pytest.approx(exact.sum_squares, rel=0.03)
         assert sums.sum_absolute == pytest.approx(exact.sum_absolute, rel=0.02)
@@ -40,23 +43,23 @@ def test_expected_sums_are_those_that_torch_and_keras_draw(name, kind):
 
 def test_the_default_of_torch_layers_is_the_one_called_so():
     layer = torch.nn.Linear(500, 400)
-    exact = networks.expected_sums([Layer(500, 400)], networks.find_initializer("torch-default"))
+    exact = shapes.expected_sums([Layer(500, 400)], shapes.find_initializer("torch-default"))
     assert layer.weight.square().sum().item() == pytest.approx(exact.sum_squares, rel=0.03)
 
 
 def test_a_wrong_gain_is_noticed():
-    he, lecun = networks.find_initializer("he"), networks.find_initializer("lecun")
+    he, lecun = shapes.find_initializer("he"), shapes.find_initializer("lecun")
     wrong = replace(he, draw=lecun.draw)
-    drawn = draws.draw_sums([LAYERS["dense"]], wrong, generator(1)).sum_squares
-    assert drawn != pytest.approx(networks.expected_sums([LAYERS["dense"]], he).sum_squares, rel=0.3)
+    drawn = draw_sums([LAYERS["dense"]], wrong, generator(1)).sum_squares
+    assert drawn != pytest.approx(shapes.expected_sums([LAYERS["dense"]], he).sum_squares, rel=0.3)
 
 
-@pytest.mark.parametrize("growth", networks.GROWTHS)
+@pytest.mark.parametrize("growth", shapes.GROWTHS)
 @pytest.mark.parametrize("name", NAMES)
 def test_exact_sums_of_very_large_networks_have_the_limit_exponents(name, growth):
     size = 3000 if growth == "deeper" else 10**6
     few, many = (
-        networks.expected_sums(networks.grown_network(growth, one, 32, 10), networks.find_initializer(name))
+        shapes.expected_sums(shapes.grown_network(growth, one, 32, 10), shapes.find_initializer(name))
         for one in (size, 2 * size)
     )
     octave = np.log(many.count / few.count)
@@ -64,32 +67,32 @@ def test_exact_sums_of_very_large_networks_have_the_limit_exponents(name, growth
         np.log(many.sum_squares / few.sum_squares) / octave,
         np.log(many.sum_absolute / few.sum_absolute) / octave,
     )
-    assert measured == pytest.approx([float(one) for one in networks.limit_exponents(name, growth)], abs=2e-3)
+    assert measured == pytest.approx([float(one) for one in shapes.limit_exponents(name, growth)], abs=2e-3)
 
 
 @pytest.mark.parametrize("name", ["lecun", "he", "glorot", "torch-default"])
 def test_output_variance_is_that_of_real_networks(name):
-    initializer, layers = networks.find_initializer(name), networks.dense_layers([50, 400, 400, 1])
+    initializer, layers = shapes.find_initializer(name), shapes.dense_layers([50, 400, 400, 1])
     random = generator(2)
     X = torch.nn.functional.normalize(torch.randn(4, 50, generator=random)) * 50**0.5
     with torch.no_grad():
-        outputs = [draws.torch_network(layers, initializer, random)(X) for _ in range(300)]
-    predicted = networks.output_variance(layers, initializer)
+        outputs = [modules.torch_network(layers, initializer, random)(X) for _ in range(300)]
+    predicted = shapes.output_variance(layers, initializer)
     assert torch.stack(outputs).var().item() == pytest.approx(predicted, rel=0.2)
 
 
 def test_cross_entropy_at_the_start_has_its_known_limits():
-    assert networks.entropy_at_start(np.zeros(1)) == pytest.approx(np.log(2), abs=1e-12)
-    wide = networks.entropy_at_start(np.array([400.0]))  # mean of max(z, 0) for large deviations
+    assert shapes.entropy_at_start(np.zeros(1)) == pytest.approx(np.log(2), abs=1e-12)
+    wide = shapes.entropy_at_start(np.array([400.0]))  # mean of max(z, 0) for large deviations
     assert wide == pytest.approx(20 / np.sqrt(2 * np.pi), rel=0.02)
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: networks.find_initializer("kaiming"),
-        lambda: networks.grown_network("taller", 3, 32, 10),
-        lambda: networks.grown_network("deeper", 0, 32, 10),
+        lambda: shapes.find_initializer("kaiming"),
+        lambda: shapes.grown_network("taller", 3, 32, 10),
+        lambda: shapes.grown_network("deeper", 0, 32, 10),
     ],
 )
 def test_what_is_unknown_or_empty_is_refused(wrong):

@@ -18,7 +18,7 @@ import pytest
 from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, need, snakemake
 from pypdf import PdfReader
 
-from l2scaling.publish import pdf, site
+from l2scaling.publish.pages import pdf, site
 from l2scaling.publish.project import Project
 
 PAGES = [f"{name}.html" for name in re.findall(r"(?:file|root): (\S+)", (ROOT / "_toc.yml").read_text())]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from l2scaling import penalties
+from l2scaling.laws import penalties
 
 NAMES = [penalty.name for penalty in penalties.PENALTIES]
 WEIGHTS = np.random.default_rng(5).normal(0, 0.3, 40)

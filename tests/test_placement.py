@@ -7,9 +7,10 @@ import sys
 import pytest
 from conftest import ROOT, complaint, environment, l2scaling, link_environment, path_without
 
-from l2scaling.publish.placement import SLURM as SLURM_COMMANDS
-from l2scaling.publish.placement import VARIABLE, placement
-from l2scaling.publish.project import Project, RequestError
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs.scheduler import SLURM as SLURM_COMMANDS
+from l2scaling.publish.runs.scheduler import VARIABLE, placement
 
 SLURM = "profiles/slurm"
 

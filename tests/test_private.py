@@ -25,9 +25,9 @@ from conftest import (
     wait_for,
 )
 
-from l2scaling.publish import kernels, private
 from l2scaling.publish.errors import RequestError
-from l2scaling.publish.provenance import content_hash
+from l2scaling.publish.runs import kernels, private
+from l2scaling.publish.runs.provenance import content_hash
 
 LOOK = """
 import locale, sys, matplotlib
@@ -63,9 +63,9 @@ def run(project: Path, output: Path, **variables: str) -> nbformat.NotebookNode:
 
 def situations(folder: Path) -> dict[str, dict[str, str]]:
     """What was tried and had reached a run, and more of its kind."""
-    kernels, home = folder / "data" / "kernels" / "python3", folder / "home"
-    kernels.mkdir(parents=True)
-    (kernels / "kernel.json").write_text(json.dumps(KERNEL))
+    specs, home = folder / "data" / "kernels" / "python3", folder / "home"
+    specs.mkdir(parents=True)
+    (specs / "kernel.json").write_text(json.dumps(KERNEL))
     for name in (".config/matplotlib", ".keras", ".ipython/profile_default/startup", ".jupyter"):
         (home / name).mkdir(parents=True)
     (home / ".config" / "matplotlib" / "matplotlibrc").write_text("text.usetex: True\nfont.size: 30\n")
@@ -187,7 +187,7 @@ def test_a_run_whose_asker_is_interrupted_at_once_does_not_go_on(sample, tmp_pat
     for pause in (0.0, 0.02, 0.05):
         command = [BIN / "l2scaling", "run", "sample", "--output", output]
         asked = subprocess.Popen(command, env=environment(sample), stderr=subprocess.DEVNULL)
-        wait_for(asked, "publish.warm --serve")
+        wait_for(asked, "runs.warm --serve")
         time.sleep(pause)
         asked.send_signal(signal.SIGINT)
         assert asked.wait(timeout=30) == 130

@@ -9,7 +9,7 @@ import pytest
 from conftest import EVIDENCE, complaint, extend, l2scaling
 
 from l2scaling.publish.project import Project
-from l2scaling.publish.provenance import is_fresh
+from l2scaling.publish.runs.provenance import is_fresh
 
 READERS = (
     ("accept",), ("accept", "sample"), ("evidence",), ("evidence", "sample"), ("cite", "sample"),

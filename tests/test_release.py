@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, complaint, l2scaling
 
-from l2scaling.publish.project import Project, RequestError, RunError
-from l2scaling.publish.release import release
+from l2scaling.publish.errors import RequestError, RunError
+from l2scaling.publish.pages.release import release
+from l2scaling.publish.project import Project
 
 PROJECT = Project(ROOT)
 CHAPTER = "penalty-and-pull"

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from conftest import BIN, EVIDENCE, ROOT, complaint, environment, extend, l2scaling
 
-from l2scaling.publish.reproduce import state
+from l2scaling.publish.evidence.reproduce import state
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import nbformat
 import pytest
 from conftest import BIN, SAMPLE, complaint, environment, l2scaling, sample_notebook, wait_for
 
-from l2scaling.publish import kernels, private
-from l2scaling.publish.parameters import declared
-from l2scaling.publish.project import RequestError
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.runs import kernels, private
+from l2scaling.publish.runs.parameters import declared
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -288,7 +288,7 @@ def test_what_a_killed_run_left_of_its_notebook_is_taken_away(sample, tmp_path):
 
 def test_a_warm_run_is_a_cold_one_to_the_last_byte(sample, tmp_path):
     texts = []
-    for name, before in {"cold": [], "warm": [sys.executable, "-m", "l2scaling.publish.warm"]}.items():
+    for name, before in {"cold": [], "warm": [sys.executable, "-m", "l2scaling.publish.runs.warm"]}.items():
         output = tmp_path / f"{name}.ipynb"
         command = [*before, BIN / "l2scaling", "run", "sample", "-p", "seed", "5", "--output", output]
         done = subprocess.run(command, env=environment(sample), capture_output=True, text=True)
@@ -302,7 +302,7 @@ def test_a_warm_run_is_a_cold_one_to_the_last_byte(sample, tmp_path):
 
 WARM = """
 import os, subprocess, sys
-from l2scaling.publish import warm
+from l2scaling.publish.runs import warm
 command = [sys.argv[1], "run", "sample", "--profile", "quick"]
 with warm.parent(os.environ, warm=True) as address:
     for change in ({}, {"OMP_NUM_THREADS": "2"}):
@@ -322,7 +322,7 @@ def test_a_warm_parent_declines_what_it_was_not_made_for(sample):
 
 
 def test_a_warm_parent_is_one_process_without_threads_until_it_forks():
-    code = "from l2scaling.publish import warm; warm._import_all(); "
+    code = "from l2scaling.publish.runs import warm; warm._import_all(); "
     code += "import os; print(os.listdir('/proc/self/task'))"
     single = environment() | dict.fromkeys(private.THREADS, "1")
     done = subprocess.run([sys.executable, "-c", code], env=single, capture_output=True, text=True)
@@ -350,7 +350,7 @@ def test_a_run_needs_no_open_stream(sample):
 def test_runs_end_with_whoever_asked_for_them(sample):
     """Killed like this, nothing can be told to anybody: the parent sees the line go dead."""
     (sample / "notebooks" / "profiles.yml").write_text("sample: {quick: {pause: 9}}\n")
-    command = [sys.executable, "-m", "l2scaling.publish.warm", str(BIN / "l2scaling"), "run", "sample"]
+    command = [sys.executable, "-m", "l2scaling.publish.runs.warm", str(BIN / "l2scaling"), "run", "sample"]
     asked = subprocess.Popen([*command, "--profile", "quick"], env=environment(sample))
     kernel = wait_for(asked, kernels.NAME)
     wait_for(asked, "l2scaling run").kill()

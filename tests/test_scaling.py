@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from l2scaling.scaling import fit_exponent
+from l2scaling.measuring.intervals import fit_exponent
 
 SIZES = np.array([10, 100, 1000, 10_000])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import l2scaling
 
-from l2scaling import search, survey
+from l2scaling.chapters.scaling_rules import search, sweep_table
 
 
 @pytest.fixture
@@ -62,11 +62,11 @@ def test_a_table_that_a_sweep_wrote_is_what_training_gives_again(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     path = tmp_path / "out" / "rows.csv"
-    networks = survey.load(path=path)
+    networks = sweep_table.load(path=path)
     assert [(one.vary, one.setting.width, one.setting.batch_size) for one in networks] == [
         ("width-2", 16, 32), ("width-2", 32, 32), ("batch-size", 64, 128),
     ]  # fmt: skip
-    for _, tabled, live in survey.audit(networks, 3, seed=0, device="cpu"):
+    for _, tabled, live in sweep_table.audit(networks, 3, seed=0, device="cpu"):
         assert np.allclose(tabled, live, rtol=0.02)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -76,8 +76,8 @@ def test_a_table_that_a_sweep_wrote_is_what_training_gives_again(tmp_path):
 def test_an_audit_notices_a_table_that_is_stale(tmp_path):
     setting = search.default_setting("diabetes", "sgd")
     losses = np.full((2, 1), 0.5)
-    one = survey.Network(
+    one = sweep_table.Network(
         setting, "width", 704, 0, 1.0, np.array([8, 12]), np.ones(2), losses, np.nan * losses
     )
-    ((_, tabled, live),) = survey.audit([one], 1, seed=0, device="cpu")
+    ((_, tabled, live),) = sweep_table.audit([one], 1, seed=0, device="cpu")
     assert not np.allclose(tabled, live, rtol=0.02)

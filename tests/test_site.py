@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from l2scaling.publish import gather, site
-from l2scaling.publish.project import Project, RunError
+from l2scaling.publish.errors import RunError
+from l2scaling.publish.evidence import claims, results
+from l2scaling.publish.pages import site
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs import executed
 
 PROJECT = Project(ROOT)
 
@@ -84,7 +87,7 @@ def test_a_chapter_weighs_at_most_600_kb_beside_what_all_pages_share(quick_site,
 def test_each_claim_has_its_place_speaker_thread_and_verdict(quick_site, pages):
     page = quick_site / "book" / "verdicts.html"
     text = page.read_text()
-    for claim in gather.claims(PROJECT):
+    for claim in claims.read_claims(PROJECT):
         assert f"claim-{claim.id.lower()}" in pages[page].ids
         section = text.split(f'id="claim-{claim.id.lower()}"')[1].split("</section>")[0]
         assert f"Said by: {claim.who}" in section
@@ -95,7 +98,7 @@ def test_each_claim_has_its_place_speaker_thread_and_verdict(quick_site, pages):
 
 def test_numbers_on_the_index_are_those_of_the_evidence(quick_site):
     (record,) = [
-        one for one in gather.gather(PROJECT, "quick", ["penalty-and-pull"]) if one.claim == "A3"
+        one for one in executed.gather(PROJECT, "quick", ["penalty-and-pull"]) if one.claim == "A3"
     ]  # fmt: skip
     text = (quick_site / "book" / "index.html").read_text()
     assert f"{record.measured:.3f}" in re.sub(r"<[^>]+>", "", text)
@@ -112,20 +115,20 @@ def test_no_link_to_a_repository_unless_one_is_known(quick_site, monkeypatch, tm
 
 def test_evidence_that_may_not_be_published_stops_the_build(quick_site):
     chapters = PROJECT.chapters()
-    records = gather.gather(PROJECT, "quick", chapters)
-    gather.check(PROJECT, "quick", chapters, records)
+    records = executed.gather(PROJECT, "quick", chapters)
+    results.check(PROJECT, "quick", chapters, records)
     (exact, *_) = [one for one in records if one.kind == "exact"]
     broken = [replace(one, holds=False) if one is exact else one for one in records]
     with pytest.raises(RunError, match="exact identity fails"):
-        gather.check(PROJECT, "quick", chapters, broken)
+        results.check(PROJECT, "quick", chapters, broken)
     with pytest.raises(RunError, match=r"claim A3 has no record"):
-        gather.check(PROJECT, "quick", chapters, [one for one in records if one.claim != "A3"])
+        results.check(PROJECT, "quick", chapters, [one for one in records if one.claim != "A3"])
     with pytest.raises(RunError, match=r"differs from results"):
-        gather.check(PROJECT, "published", chapters, records)  # other sizes, other numbers
+        results.check(PROJECT, "published", chapters, records)  # other sizes, other numbers
 
 
 def test_a_prediction_that_is_not_met_is_published_and_reopens_its_claim(quick_site):
     chapters = PROJECT.chapters()
-    records = gather.gather(PROJECT, "quick", chapters)
+    records = executed.gather(PROJECT, "quick", chapters)
     missed = [replace(one, holds=False) if one.claim == "A3" else one for one in records]
-    gather.check(PROJECT, "quick", chapters, missed)
+    results.check(PROJECT, "quick", chapters, missed)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, extend
 
-from l2scaling.publish import reference
+from l2scaling.publish.pages import api
 from l2scaling.publish.project import Project
-from l2scaling.publish.provenance import source_hash
-from l2scaling.publish.sources import sources
+from l2scaling.publish.runs.provenance import source_hash
+from l2scaling.publish.runs.sources import sources
 
 PROJECT = Project(ROOT)
 
@@ -82,9 +82,7 @@ def test_no_module_belongs_to_no_run(tmp_path):
 
 
 def test_no_module_is_missing_from_the_reference_of_the_package():
-    shown = {
-        Path(one.__file__).relative_to(ROOT / "src" / "l2scaling").as_posix() for one in reference.modules()
-    }
+    shown = {Path(one.__file__).relative_to(ROOT / "src" / "l2scaling").as_posix() for one in api.modules()}
     assert shown == {name for name in modules(PROJECT) if not name.endswith("__init__.py")}
 
 
@@ -101,7 +99,7 @@ def test_a_run_depends_on_what_it_imports_wherever_that_is_said_and_on_nothing_e
     for name in ("far", "other"):
         (package / f"{name}.py").touch()
     project = Project(extend(sample, "if False:\n    from l2scaling.near import inside", "import"))
-    assert {"near.py", "far.py", "publish/run.py", "__init__.py"} <= made_from(project, "sample")
+    assert {"near.py", "far.py", "publish/runs/run.py", "__init__.py"} <= made_from(project, "sample")
     assert "other.py" not in made_from(project, "sample")
 
     def now() -> str:

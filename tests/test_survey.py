@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from conftest import link_environment
 
-from l2scaling import datasets, search, survey
+from l2scaling import datasets
+from l2scaling.chapters.scaling_rules import search, sweep_table
 
 
 def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions: int = 6) -> Path:
@@ -39,52 +40,54 @@ def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions:
 
 @pytest.fixture
 def weights() -> np.ndarray:
-    return survey.resamples(6, seed=1)
+    return sweep_table.resamples(6, seed=1)
 
 
 @pytest.mark.parametrize("exponent", [-1.0, -0.3, 0.0, 0.5])
-@pytest.mark.parametrize("metric", survey.METRICS)
+@pytest.mark.parametrize("metric", sweep_table.METRICS)
 def test_a_known_exponent_is_found(tmp_path, weights, exponent, metric):
-    series = survey.families(survey.load(path=make_table(tmp_path / "table.csv", exponent)))
+    series = sweep_table.families(sweep_table.load(path=make_table(tmp_path / "table.csv", exponent)))
     assert list(series) == [("digits", 0.0, "sgd", 1), ("digits", 0.0, "sgd", 2)]
     for row in series.values():
-        best = np.array([survey.best(one, metric, weights) for one in row])
-        slope = survey.slope([one.count for one in row], best)
+        best = np.array([sweep_table.best(one, metric, weights) for one in row])
+        slope = sweep_table.slope([one.count for one in row], best)
         assert slope[0] == pytest.approx(exponent, abs=0.02)
 
 
 def test_estimate_and_interval_are_those_of_the_repetitions_own_optima(tmp_path, weights):
     rng = np.random.default_rng(0)  # as make_table draws them
-    for one in survey.load(path=make_table(tmp_path / "table.csv", 0.0, spread=0.3)):
+    for one in sweep_table.load(path=make_table(tmp_path / "table.csv", 0.0, spread=0.3)):
         optima = 0.3 * rng.normal(size=6) - np.log10(50)
-        estimate, low, high = survey.interval(survey.best(one, "loss", weights))
+        estimate, low, high = sweep_table.interval(sweep_table.best(one, "loss", weights))
         assert estimate == pytest.approx(optima.mean(), abs=1e-3)
         assert high - low == pytest.approx(2 * 1.96 * optima.std() / 6**0.5, rel=0.15)
 
 
 def test_another_name_of_the_penalty_moves_the_exponent_by_one(tmp_path, weights):
     path = make_table(tmp_path / "table.csv", -0.25)
-    row = survey.families(survey.load("times-P", "mean", path))["digits", 0.0, "sgd", 1]
-    best = np.array([survey.best(one, "loss", weights) for one in row])
-    assert survey.slope([one.count for one in row], best)[0] == pytest.approx(-1.25, abs=0.02)
-    own = survey.families(survey.load("units-of-best", "mean", path))["digits", 0.0, "sgd", 1]
-    assert np.ptp([survey.best(one, "loss", weights)[0] for one in own]) <= search.HALF_STEP
-    one, other = survey.load("sum", "sum", path)[0], survey.load(path=path)[0]
+    row = sweep_table.families(sweep_table.load("times-P", "mean", path))["digits", 0.0, "sgd", 1]
+    best = np.array([sweep_table.best(one, "loss", weights) for one in row])
+    assert sweep_table.slope([one.count for one in row], best)[0] == pytest.approx(-1.25, abs=0.02)
+    own = sweep_table.families(sweep_table.load("units-of-best", "mean", path))["digits", 0.0, "sgd", 1]
+    assert np.ptp([sweep_table.best(one, "loss", weights)[0] for one in own]) <= search.HALF_STEP
+    one, other = sweep_table.load("sum", "sum", path)[0], sweep_table.load(path=path)[0]
     assert np.allclose(one.coefficients, 128 * other.coefficients)
 
 
 def test_the_rule_that_is_true_costs_nothing_and_others_what_the_bowl_says(tmp_path, weights):
-    row = survey.families(survey.load(path=make_table(tmp_path / "t.csv", -0.5)))["digits", 0.0, "sgd", 1]
+    row = sweep_table.families(sweep_table.load(path=make_table(tmp_path / "t.csv", -0.5)))[
+        "digits", 0.0, "sgd", 1
+    ]
     source, target = row[0], row[-1]
     growth = np.log10(target.count / source.count)
     for exponent in (-1.0, -0.5, 0.0):
-        regret = survey.carried(source, target, "loss", exponent, weights)[0]
+        regret = sweep_table.carried(source, target, "loss", exponent, weights)[0]
         assert regret == pytest.approx((growth * (exponent + 0.5)) ** 2, abs=0.05)
 
 
 def test_regret_beyond_what_was_tried_is_that_of_the_last_place(tmp_path, weights):
-    one = survey.load(path=make_table(tmp_path / "t.csv", 0.0))[0]
-    ends = [survey.regret(one, "loss", np.full(len(weights), x), weights)[0] for x in (-5.0, -9.0)]
+    one = sweep_table.load(path=make_table(tmp_path / "t.csv", 0.0))[0]
+    ends = [sweep_table.regret(one, "loss", np.full(len(weights), x), weights)[0] for x in (-5.0, -9.0)]
     assert ends[0] == pytest.approx(ends[1])
 
 
@@ -95,23 +98,23 @@ def test_a_network_that_diverged_is_as_bad_as_can_be(tmp_path, weights):
     parts = lines[place].split(",")
     parts[15] = ";".join(["nan", *parts[15].split(";")[1:]])
     path.write_text("\n".join([*lines[:place], ",".join(parts), *lines[place + 1 :]]) + "\n")
-    one = survey.load(path=path)[0]
+    one = sweep_table.load(path=path)[0]
     assert np.nanmax(one.losses) == 1e9
     assert np.nanmin(one.accuracies) == 0
-    assert abs(survey.best(one, "loss", weights)[0] - np.log10(0.01412538)) > 0.17
+    assert abs(sweep_table.best(one, "loss", weights)[0] - np.log10(0.01412538)) > 0.17
 
 
 def test_the_table_is_read_without_the_data_behind_it_and_counts_the_weights_that_are_trained(
     monkeypatch, tmp_path
 ):
     monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
-    networks = survey.load("times-P")
-    always, further, missing = survey.trainable(networks)
+    networks = sweep_table.load("times-P")
+    always, further, missing = sweep_table.trainable(networks)
     assert {one.setting.data for one in always} == set(datasets.NAMES)
     assert {one.setting.data for one in missing} == {"fashion-mnist"}  # as the page says
     assert further == []
     assert all(one.count == one.setting.count for one in always)
-    assert {what: len(survey.study(networks, what)) for what in ("P", "N")} == {"P": 10, "N": 8}
+    assert {what: len(sweep_table.study(networks, what)) for what in ("P", "N")} == {"P": 10, "N": 8}
 
 
 def pretend_fashion(folder: Path) -> None:
@@ -125,14 +128,16 @@ def pretend_fashion(folder: Path) -> None:
 
 
 def test_optional_data_adds_networks_and_changes_none_of_the_others(monkeypatch, tmp_path):
-    networks = survey.load()
+    networks = sweep_table.load()
     monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
-    without = survey.trainable(networks)
+    without = sweep_table.trainable(networks)
     pretend_fashion(tmp_path)
-    always, further, missing = survey.trainable(networks)
+    always, further, missing = sweep_table.trainable(networks)
     assert (always, further, missing) == (without[0], without[2], [])
     one = further[0]
-    ((drawn, _, live),) = survey.audit([replace(one, setting=replace(one.setting, steps=1))], 1, 0, "cpu")
+    ((drawn, _, live),) = sweep_table.audit(
+        [replace(one, setting=replace(one.setting, steps=1))], 1, 0, "cpu"
+    )
     assert drawn.count == one.setting.count
     assert np.isfinite(live).all()
 
@@ -179,9 +184,9 @@ def test_make_sweep_keeps_the_rows_that_cannot_be_swept_here_and_says_so(
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: survey.load("mean"), "'mean'"),
-        (lambda: survey.load("sum", "median"), "'median'"),
-        (lambda: survey.study([], "width"), "'width'"),
+        (lambda: sweep_table.load("mean"), "'mean'"),
+        (lambda: sweep_table.load("sum", "median"), "'median'"),
+        (lambda: sweep_table.study([], "width"), "'width'"),
     ],
 )
 def test_unknown_words_are_refused(call, said):

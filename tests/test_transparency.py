@@ -9,10 +9,11 @@ import pytest
 from bs4 import BeautifulSoup
 from conftest import ROOT, need, sample_notebook
 
-from l2scaling.publish import citation, dress, gather, ledger
-from l2scaling.publish.parameters import declared
+from l2scaling.publish.pages import chapter_page, citation, ledger
 from l2scaling.publish.project import Project, title
-from l2scaling.publish.provenance import origin, source_hash
+from l2scaling.publish.runs import executed
+from l2scaling.publish.runs.parameters import declared
+from l2scaling.publish.runs.provenance import origin, source_hash
 
 PROJECT = Project(ROOT)
 CHAPTERS = PROJECT.chapters()
@@ -37,7 +38,7 @@ def pages(quick_site) -> dict[str, BeautifulSoup]:
 
 
 def runs() -> dict[str, nbformat.NotebookNode]:
-    return {chapter: gather.executed(PROJECT, chapter, "quick") for chapter in CHAPTERS}
+    return {chapter: executed.executed(PROJECT, chapter, "quick") for chapter in CHAPTERS}
 
 
 # ---------------------------------------------------------------- what a run records
@@ -72,7 +73,7 @@ def test_a_run_records_its_commit_and_whether_its_sources_differ_from_it(sample)
     (sample / "notebooks" / "profiles.yml").write_text("sample:\n  quick:\n    pause: 0.5\n")
     assert commit() == (head, True)
     git(sample, "checkout", "--", "notebooks/profiles.yml")
-    path = sample / "src" / "l2scaling" / "publish" / "run.py"
+    path = sample / "src" / "l2scaling" / "publish" / "runs" / "run.py"
     path.write_text(f"{path.read_text()}# another\n")
     assert commit() == (head, True)
     git(sample, "checkout", "--", "src")
@@ -119,7 +120,7 @@ def test_every_run_of_the_book_says_where_it_comes_from(quick_site):
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_the_run_card_shows_parameters_times_versions_files_and_command(quick_site, pages, chapter):
-    run = gather.executed(PROJECT, chapter, "quick")
+    run = executed.executed(PROJECT, chapter, "quick")
     record, page = run.metadata["l2scaling"], pages[f"notebooks/{chapter}.html"]
     (lead,) = [tag for tag in page.find_all("strong") if tag.get_text() == "Run card."]
     table = lead.find_next("table")
@@ -150,10 +151,12 @@ def test_the_run_card_shows_parameters_times_versions_files_and_command(quick_si
 )
 def test_the_source_in_a_known_repository_is_the_one_that_ran(quick_site, commit, dirty, version):
     chapter = CHAPTERS[0]
-    run, source = gather.executed(PROJECT, chapter, "quick"), PROJECT.source(chapter)
+    run, source = executed.executed(PROJECT, chapter, "quick"), PROJECT.source(chapter)
     run.metadata["l2scaling"] |= {"commit": commit, "dirty": dirty}
     cited = citation.reference(PROJECT, chapter, "quick")
-    page = dress.dressed(chapter, run, declared(source, chapter), cited, "https://forge.example/group/book")
+    page = chapter_page.dressed(
+        chapter, run, declared(source, chapter), cited, "https://forge.example/group/book"
+    )
     words = nbformat.writes(page)
     assert f"https://forge.example/group/book/blob/{version}/notebooks/{chapter}.ipynb" in words
 
@@ -191,7 +194,7 @@ def test_runs_on_different_machines_are_told_apart():
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_every_figure_leads_to_the_cell_that_drew_it(pages, chapter):
     here = f"notebooks/{chapter}.html"
-    for cell in gather.executed(PROJECT, chapter, "quick").cells:
+    for cell in executed.executed(PROJECT, chapter, "quick").cells:
         if "figure" not in cell.metadata.get("mystnb", {}):
             continue
         name = cell.metadata["mystnb"]["figure"]["name"]
@@ -211,7 +214,7 @@ def test_every_claim_leads_to_its_records_and_every_record_back(pages):
     ledger_page = pages["book/verdicts.html"]
     for chapter in CHAPTERS:
         page = pages[f"notebooks/{chapter}.html"]
-        for record in gather.records_of(gather.executed(PROJECT, chapter, "quick")):
+        for record in executed.records_of(executed.executed(PROJECT, chapter, "quick")):
             name = ledger.record_anchor(record)
             assert len(page.find_all(id=name)) == 1
             row = page.find(id=name).find_parent("tr")

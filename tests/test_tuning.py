@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from l2scaling import search, tuning
+from l2scaling.chapters.tuning import dropout, network_race, ridge_race
 from l2scaling.datasets import load
-from l2scaling.linear import decompose, ridge
-from l2scaling.ridge_features import random_features
+from l2scaling.laws.features import random_features
+from l2scaling.laws.ridge import decompose, ridge
+from l2scaling.training import tasks
 
 
 @pytest.fixture
@@ -25,27 +26,27 @@ def test_descent_in_closed_form_is_descent(problem, c):
         w = w - rate * (X.T @ (X @ w - y) / len(X) + c * w)
         if step in (1, 7, 30):
             seen.append(new @ w)
-    found = tuning.descent_predictions(decompose(X), new, y, rate, [1, 7, 30], c)
+    found = ridge_race.descent_predictions(decompose(X), new, y, rate, [1, 7, 30], c)
     assert np.allclose(found, seen, rtol=1e-10)
 
 
 def test_penalised_descent_ends_at_ridge(problem):
     X, y, new = problem
-    found = tuning.descent_predictions(decompose(X), new, y, 0.1, [10**6], 0.2)[0, :, 0]
+    found = ridge_race.descent_predictions(decompose(X), new, y, 0.1, [10**6], 0.2)[0, :, 0]
     assert np.allclose(found, new @ ridge(X, y[:, 0], 0.2), rtol=1e-9)
 
 
 def test_a_rate_that_overshoots_is_refused(problem):
     X, y, new = problem
     with pytest.raises(ValueError, match=r"learning_rate 3.0: allowed above 0"):
-        tuning.descent_predictions(decompose(X), new, y, 3.0, [1])
+        ridge_race.descent_predictions(decompose(X), new, y, 3.0, [1])
 
 
 def test_early_stopping_costs_at_most_the_bound_in_its_worst_direction():
     h = np.append(np.geomspace(1e-3, 1e-1, 4000), 1.0)  # the last makes the steps small for the others
     each = [
-        tuning.excess_risk(h[[k]], tuning.stopped_shares(h, 0.01)[[k]], 0.01)
-        / tuning.excess_risk(h[[k]], 0.01 / (h[[k]] + 0.01), 0.01)
+        ridge_race.excess_risk(h[[k]], ridge_race.stopped_shares(h, 0.01)[[k]], 0.01)
+        / ridge_race.excess_risk(h[[k]], 0.01 / (h[[k]] + 0.01), 0.01)
         for k in range(4000)
     ]
     assert max(each) == pytest.approx(1.2147, abs=0.003)
@@ -55,42 +56,42 @@ def test_early_stopping_costs_at_most_the_bound_in_its_worst_direction():
 def test_a_wrong_coefficient_costs_at_most_the_bound(factor):
     h, c = np.geomspace(1e-4, 1e2, 6001), 0.02
     shrunk = factor * c / (h + factor * c)
-    each = [tuning.excess_risk(h[[k]], shrunk[[k]], c) / (h[k] * c / (h[k] + c)) for k in range(len(h))]
+    each = [ridge_race.excess_risk(h[[k]], shrunk[[k]], c) / (h[k] * c / (h[k] + c)) for k in range(len(h))]
     assert max(each) == pytest.approx((1 + factor) ** 2 / (4 * factor), rel=1e-4)
 
 
 def test_the_best_coefficient_is_the_same_in_other_units():
     data = load("diabetes")
     split = random_features(data, 60, 64, np.random.default_rng(0))
-    one = tuning.ridge_race(split, 64, np.random.default_rng(1))
-    raced = tuning.ridge_race(split, 64, np.random.default_rng(1), blind=True)
+    one = ridge_race.ridge_race(split, 64, np.random.default_rng(1))
+    raced = ridge_race.ridge_race(split, 64, np.random.default_rng(1), blind=True)
     assert np.array_equal(one.errors, raced.errors)  # what is tried does not depend on the judges
     assert one.regrets["5 folds, 9 values"] < raced.regrets["5 folds, 9 values"]
 
 
 def test_without_masks_dropout_is_no_dropout_and_both_train_like_the_engine():
-    task = search.task("digits", 64, 0.0, seed=0, repetition=0)
+    task = tasks.make_task("digits", 64, 0.0, seed=0, repetition=0)
     judges = [(task.X_validation[:50], task.y_validation[:50])]
-    training = tuning.Training(40, batch_size=64)
-    losses = tuning.train_dropout(
+    training = network_race.Training(40, batch_size=64)
+    losses = dropout.train_dropout(
         task, judges, 16, [0.0, 0.0, 0.01], [0.0, 0.5, 0.0], 5, training, masked=False
     )
     assert losses[0] == losses[1]
-    engine = tuning.train_judged(task.X, task.y, judges, 10, 16, [0.0, 0.01], 5, training)[0][:, 0]
+    engine = network_race.train_judged(task.X, task.y, judges, 10, 16, [0.0, 0.01], 5, training)[0][:, 0]
     assert np.allclose(losses[[0, 2]], engine, rtol=1e-4)
-    masked = tuning.train_dropout(task, judges, 16, [0.0, 0.0], [0.0, 0.5], 5, training)
+    masked = dropout.train_dropout(task, judges, 16, [0.0, 0.0], [0.0, 0.5], 5, training)
     assert masked[0] == pytest.approx(losses[0])
     assert masked[1] != pytest.approx(losses[0], rel=1e-2)
 
 
 def test_dropout_rates_are_checked():
-    task = search.task("digits", 64, 0.0, seed=0, repetition=0)
+    task = tasks.make_task("digits", 64, 0.0, seed=0, repetition=0)
     with pytest.raises(ValueError, match=r"rates \[1.0\]: allowed 1 values from 0 to below 1"):
-        tuning.train_dropout(task, [], 4, [0.0], [1.0], 0, tuning.Training(1))
+        dropout.train_dropout(task, [], 4, [0.0], [1.0], 0, network_race.Training(1))
 
 
 def test_intervals_hold_the_mean_and_keep_seeds_together():
     values = np.random.default_rng(0).normal(size=(2, 40))
-    mean, low, high = tuning.mean_interval(values, seed=1)
+    mean, low, high = ridge_race.mean_interval(values, seed=1)
     assert np.all((low < mean) & (mean < high))
-    assert np.allclose(tuning.ratio_interval(values[0] + 9, 2 * values[0] + 18, seed=1), 0.5)
+    assert np.allclose(ridge_race.ratio_interval(values[0] + 9, 2 * values[0] + 18, seed=1), 0.5)

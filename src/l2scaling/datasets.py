@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from sklearn import datasets as sklearn_datasets
 
 
@@ -28,6 +29,7 @@ class Dataset:
 
 NAMES = ("digits", "mnist-5k", "breast-cancer", "diabetes")
 """Data sets that are always here."""
+
 
 FASHION_FOLDER = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package dataset-fashion-mnist puts its files; FASHION_MNIST names another folder."""
@@ -86,3 +88,21 @@ def _standardise(values: np.ndarray) -> np.ndarray:
     centred = values - values.mean(axis=0)
     spread = centred.std(axis=0)
     return centred / np.where(spread > 0, spread, 1.0)
+
+
+def draw_batch(data: Dataset, size: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draw ``size`` different samples: inputs of shape ``(size, d)`` in float32, and their targets.
+
+    Raises ``ValueError`` if the data set has fewer samples.
+
+    >>> from l2scaling.datasets import load
+    >>> X, y = draw_batch(load("digits"), 32, np.random.default_rng(0))
+    >>> X.shape, y.dtype
+    (torch.Size([32, 64]), torch.int64)
+
+    Used in: backprop.
+    """
+    if not 1 <= size <= len(data.y):
+        raise ValueError(f"batch of {size} from {data.name}: allowed 1 to {len(data.y)} samples")
+    rows = rng.choice(len(data.y), size, replace=False)
+    return torch.tensor(data.X[rows], dtype=torch.float32), torch.tensor(data.y[rows])

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from l2scaling.scaling import Exponent
+from l2scaling.measuring.intervals import Exponent
 
 MIME = "application/vnd.l2scaling.evidence+json"
 
+
 ROWS_MIME = "application/vnd.l2scaling.rows+json"
+
 
 KINDS = {
     "equals": "the measured value lies within the margin of the prediction",

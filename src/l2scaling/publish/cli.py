@@ -12,13 +12,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from l2scaling import __version__, conventions
+from l2scaling import __version__
 from l2scaling.evidence import number
-from l2scaling.publish import citation, controls, gather, pdf, release, reproduce, robustness, site, sweep
-from l2scaling.publish.parameters import declared, real
-from l2scaling.publish.project import PROFILES, Project, RequestError, RunError, find_project, title
-from l2scaling.publish.provenance import is_fresh
-from l2scaling.publish.run import CELL_TIMEOUT, run_chapter
+from l2scaling.laws import conventions
+from l2scaling.publish.errors import RequestError, RunError
+from l2scaling.publish.evidence import controls, reproduce, results, robustness, sweep
+from l2scaling.publish.pages import citation, pdf, release, site
+from l2scaling.publish.project import PROFILES, Project, find_project, title
+from l2scaling.publish.runs import executed
+from l2scaling.publish.runs.parameters import declared, real
+from l2scaling.publish.runs.provenance import is_fresh
+from l2scaling.publish.runs.run import CELL_TIMEOUT, run_chapter
 
 _SILENCE = logging.NullHandler()
 
@@ -182,7 +186,7 @@ def _chapters(project: Project, options: argparse.Namespace) -> None:
     for chapter in project.chapters():
         minutes, fresh = None, is_fresh(project, chapter, "published")
         if fresh:
-            run = gather.executed(project, chapter, "published")
+            run = executed.executed(project, chapter, "published")
             minutes = round(run.metadata["papermill"]["duration"] / 60, 2)
         rows.append(
             {
@@ -251,7 +255,7 @@ def _evidence(project: Project, options: argparse.Namespace) -> None:
         project.require_chapter(options.chapter)
     project.profile_values(options.chapter or "", options.profile)  # refuses an unknown profile
     chapters = [options.chapter] if options.chapter else project.chapters()
-    records = gather.gather(project, options.profile, chapters)
+    records = executed.gather(project, options.profile, chapters)
     rows = [asdict(record) | {"profile": options.profile} for record in records]
     columns = ["claim", "chapter", "quantity", "predicted", "measured", "low", "high", "holds"]
     _show(rows, options.json, columns)
@@ -302,7 +306,7 @@ def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:
 def _accept(project: Project, options: argparse.Namespace) -> None:
     for chapter in options.chapters:
         project.require_chapter(chapter)
-    for path in gather.accept(project, options.chapters or project.chapters()):
+    for path in results.accept(project, options.chapters or project.chapters()):
         print(path)
 
 

@@ -27,7 +27,7 @@ def main() -> int:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
     words = sys.argv[1:]
     if words[:1] == ["run"]:
-        from l2scaling.publish import warm
+        from l2scaling.publish.runs import warm
 
         return warm.run(words)
     from l2scaling.publish import cli  # brings what a warm run need not load twice

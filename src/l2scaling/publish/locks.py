@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
-from l2scaling.publish.project import Project, RequestError
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import Project
 
 
 @contextlib.contextmanager

@@ -13,13 +13,14 @@ from typing import Any
 import nbformat
 import yaml
 
-from l2scaling.publish.errors import RequestError as RequestError
-from l2scaling.publish.errors import RunError as RunError
+from l2scaling.publish.errors import RequestError
 
 PROFILES = ("quick", "published", "full")
 
+
 MOST_TEXT = 2**18
 """Characters that a YAML file may have, with every alias written out: ten times the longest of ours."""
+
 
 TOC_FORM = "a table of contents of Jupyter Book"
 

@@ -1,0 +1,133 @@
+"""Where weights come to rest under real gradients, and how much of that is fluctuation."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from l2scaling.laws import shapes
+from l2scaling.training import ensembles
+from l2scaling.training.modules import optimizer
+from l2scaling.training.steps import Members
+
+
+def fluctuating_square(weights: np.ndarray, moments: np.ndarray, shrinkage: np.ndarray) -> np.ndarray:
+    """Return the sum over weights of their variance around their means over time; shape ``(M,)``.
+
+    ``weights`` has shape ``(M, moments, P)``, ``moments`` holds the steps, ``shrinkage`` of shape
+    ``(M,)`` the share ηλ by which a step shrinks weights. Weights on noise remember, with correlation
+    ``exp(-ηλ * gap)``, which hides a part of their variance; the result is divided by the rest, so
+    that on noise it tells all of it.
+
+    >>> float(fluctuating_square(np.array([[[1.0], [3.0]]]), np.array([0, 1000]), np.array([1.0]))[0])
+    2.0
+
+    Used in: adaptive-optimizers.
+    """
+    count = len(moments)
+    gaps = np.abs(np.subtract.outer(moments, moments))
+    remembered = np.exp(-shrinkage[:, None, None] * gaps).sum((1, 2)) - count
+    shown = 1 - remembered / (count * (count - 1))
+    return weights.var(axis=1, ddof=1, dtype=np.float64).sum(axis=-1) / shown
+
+
+def train_unfed(
+    name: str, learning_rate: float, coefficient: float, data: tuple[Tensor, Tensor], width: int,
+    steps: int, random: torch.Generator,
+) -> Tensor:  # fmt: skip
+    """Train a two-layer ReLU network and return the first-layer weights of inputs that are always zero.
+
+    Such weights have no data gradient; the penalty alone moves them. Shape ``(steps + 1, weights)``,
+    from the start on. Full batch, cross-entropy, float64, He's start.
+
+    Used in: adaptive-optimizers.
+    """
+    X, y = data
+    unfed = (X == 0).all(0)
+    first, last = torch.empty(width, X.shape[1]).double(), torch.empty(int(y.max()) + 1, width).double()
+    for weight in (first, last):
+        torch.nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=random)
+        weight.requires_grad_()
+    mover = optimizer(name, learning_rate, coefficient)([first, last])
+    seen = [first.detach()[:, unfed].flatten().clone()]
+    for _ in range(steps):
+        mover.zero_grad()
+        torch.nn.functional.cross_entropy((X @ first.T).relu() @ last.T, y).backward()
+        mover.step()
+        seen.append(first.detach()[:, unfed].flatten().clone())
+    return torch.stack(seen)
+
+
+class Settled(NamedTuple):
+    """Networks trained by AdamW on mini-batches, arrays of shape ``(decays, seeds)``.
+
+    ``total`` is ``λ/2 * sum(w**2)`` over the noise law ηP/4; ``fluctuating`` the same of the
+    variance of every weight around its mean over time; ``spread`` the largest over the smallest layer total.
+
+    Used in: adaptive-optimizers.
+    """
+
+    total: np.ndarray
+    fluctuating: np.ndarray
+    spread: np.ndarray
+
+
+def settle_in_batches(
+    X: np.ndarray, y: np.ndarray, width: int, decays: Sequence[float], learning_rate: float,
+    seeds: Sequence[int], device: str = "cpu", periods: float = 8, batch_size: int = 16,
+) -> Settled:  # fmt: skip
+    """Train networks of three weight layers by AdamW for ``periods`` of the first, smallest decay.
+
+    A period is the time constant 1/(2ηλ) in steps. The variance of a weight over time is taken
+    over eight moments of the second half.
+
+    >>> line = np.linspace(-1, 1, 20)[:, None]
+    >>> signs = (line[:, 0] > 0).astype(int)
+    >>> settle_in_batches(line, signs, 4, [1.0], 0.1, [0, 1], batch_size=4).total.shape
+    (1, 2)
+
+    Used in: adaptive-optimizers.
+    """
+    steps = round(periods / 2 / (learning_rate * decays[0]))
+    moments = np.linspace(steps / 2, steps, 8).astype(int)
+    coefficients = np.repeat(decays, len(seeds))
+    layers = shapes.multilayer(X.shape[1], width, int(y.max()) + 1, depth=3)
+    done = ensembles.train(
+        X, y, layers,
+        Members(np.tile(np.asarray(seeds), len(decays)), coefficients, learning_rate),
+        lambda nets: {
+            "layers": nets.sum_squares(),
+            "weights": torch.cat([weight.flatten(1) for weight in nets.weights], 1),
+        },
+        steps=steps, at=moments.tolist(),
+        optimizer="adamw", batch_size=batch_size, device=device,
+    )  # fmt: skip
+    squares = done.values["layers"][:, -1]
+    over_law = coefficients / 2 / (learning_rate * sum(layer.count for layer in layers) / 4)
+    found = (
+        over_law * squares.sum(axis=1),
+        over_law * fluctuating_square(done.values["weights"], moments, learning_rate * coefficients),
+        squares.max(axis=1) / squares.min(axis=1),
+    )
+    return Settled(*(one.reshape(len(decays), len(seeds)) for one in found))
+
+
+def spread_at_rest(
+    optimizer: str, learning_rate: float, coefficient: float, data: tuple[np.ndarray, np.ndarray],
+    steps: int, seeds: Sequence[int], device: str = "cpu", momentum: float = 0.0,
+) -> np.ndarray:  # fmt: skip
+    """Train networks of three weight layers, 32 wide, on the full batch; return by seed the largest
+    over the smallest layer's sum of squares.
+
+    Used in: adaptive-optimizers.
+    """
+    X, y = data
+    done = ensembles.train(
+        X, y, shapes.multilayer(X.shape[1], 32, int(y.max()) + 1, depth=3),
+        Members(seeds, coefficient, learning_rate), lambda nets: {"layers": nets.sum_squares()},
+        steps=steps, optimizer=optimizer, momentum=momentum, device=device,
+    )  # fmt: skip
+    squares = done.values["layers"][:, -1]
+    return squares.max(axis=1) / squares.min(axis=1)

@@ -1,0 +1,3 @@
+"""From which λ on the minimum is a network of zeros."""
+
+__all__ = ["figures", "linear_networks", "thresholds"]

@@ -1,0 +1,163 @@
+"""Figures of collapse: shrunken singular values, phase planes, and the jump of deep networks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import seaborn
+from matplotlib.colors import LogNorm
+
+from l2scaling.figures.theme import MARKERS, Picture, subplots
+
+_TICKS = [digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]
+
+
+def shrunken_values(
+    coefficients: np.ndarray,
+    singular_values: np.ndarray,
+    sizes: Sequence[int],
+    learnt: np.ndarray,
+    left: np.ndarray,
+) -> Picture:
+    """Draw learnt singular values and the penalty left against c, for several sizes, with the laws.
+
+    ``coefficients`` has shape ``(C,)``, ``singular_values`` ``(K,)``, ``learnt`` ``(sizes, C, K)`` and
+    ``left`` ``(sizes, C)``. Lines are ``(s - c)_+`` and ``c * sum (s - c)_+``.
+
+    Used in: collapse.
+    """
+    figure, (first, second) = subplots(2, height=3.6)
+    colors = seaborn.color_palette("colorblind", len(sizes))
+    fine = np.linspace(0, coefficients.max(), 400)
+    laws = np.maximum(singular_values[:, None] - fine, 0)
+    first.plot(fine, laws.T, "--", color="0.25", label=None)
+    second.plot(fine, fine * laws.sum(0), "--", color="0.25", label="predicted")
+    for row, (P, color, marker) in enumerate(zip(sizes, colors, MARKERS, strict=False)):
+        style = {"color": color, "mfc": "none", "ms": 5 + 3 * row}
+        first.plot(coefficients, learnt[row], marker, **style)
+        second.plot(coefficients, left[row], marker, label=f"P = {P:,}", **style)
+    first.set(xlabel="penalty coefficient c", ylabel="singular values learnt")
+    second.set(xlabel="penalty coefficient c", ylabel="penalty left (loss)")
+    second.legend(fontsize="small")
+    ideal = np.maximum(singular_values - coefficients[:, None], 0)
+    worst = np.abs(learnt - ideal).max()
+    return Picture(
+        figure,
+        f"Learnt singular values of {len(sizes)} sizes, {min(sizes):,} to {max(sizes):,} weights, lie within "
+        f"{worst:.2g} of straight lines that fall by c and stop at zero; the largest reaches zero at "
+        f"{singular_values.max():g}, and from there on the penalty left is zero too.",
+    )
+
+
+@dataclass(frozen=True)
+class Plane:
+    """What is left of networks over the plane of c and P, and where their thresholds lie.
+
+    ``coefficients`` has shape ``(C,)``, ``sizes`` ``(S,)``, ``left`` ``(S, C)``, in units of the data
+    loss at zero; ``thresholds`` ``(T, seeds)`` stand at ``threshold_sizes`` ``(T,)``. ``predicted`` is
+    a coefficient, or None where theory gives none.
+
+    Used in: collapse.
+    """
+
+    label: str
+    coefficients: np.ndarray
+    sizes: Sequence[int]
+    left: np.ndarray
+    threshold_sizes: Sequence[int]
+    thresholds: np.ndarray
+    predicted: float | None
+
+
+def _edges(values: np.ndarray) -> np.ndarray:
+    """Return the borders of cells around values on a logarithmic axis."""
+    logs = np.log(np.asarray(values, float))
+    middle = (logs[1:] + logs[:-1]) / 2
+    return np.exp(np.concatenate([[2 * logs[0] - middle[0]], middle, [2 * logs[-1] - middle[-1]]]))
+
+
+def phase_planes(planes: Sequence[Plane], floor: float) -> Picture:
+    """Draw the penalty left as colour over c and P, with thresholds found and predicted.
+
+    Light means crushed: at most ``floor`` of the data loss at zero weights.
+
+    Used in: collapse.
+    """
+    figure, panels = subplots(len(planes), height=3.7)
+    norm = LogNorm(floor, 1.0)
+    mesh = None
+    for axes, plane in zip(panels, planes, strict=True):
+        mesh = axes.pcolormesh(
+            _edges(plane.coefficients), _edges(np.asarray(plane.sizes)), np.clip(plane.left, floor, 1),
+            norm=norm, cmap="crest", edgecolors="face", linewidth=0.3,
+        )  # fmt: skip
+        heights = np.repeat(plane.threshold_sizes, plane.thresholds.shape[1])
+        axes.plot(
+            plane.thresholds.ravel(), heights, "D", color="black", mfc="white", ms=5,
+            label="threshold found, each start", clip_on=False, zorder=3,
+        )  # fmt: skip
+        if plane.predicted is not None:
+            axes.axvline(plane.predicted, color="black", linestyle="--", label="threshold predicted")
+        axes.set(
+            xscale="log", yscale="log", xlabel=f"penalty coefficient c\n({plane.label})",
+            xlim=(plane.coefficients[0], plane.coefficients[-1]),
+        )  # fmt: skip
+        low, high = axes.get_xlim()
+        ticks = [t for t in _TICKS if low <= t <= high]
+        axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        axes.minorticks_off()
+        axes.grid(visible=False)
+    panels[0].set_ylabel("number of weights P")
+    assert mesh is not None
+    figure.colorbar(mesh, ax=panels, label="penalty left\n(share of data loss at zero)")
+    handles = {
+        name: handle
+        for axes in panels
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=2, fontsize="small")
+    told = "; ".join(
+        f"{plane.label}: thresholds {plane.thresholds.min():.3g} to {plane.thresholds.max():.3g} from "
+        f"{min(plane.threshold_sizes):,} to {max(plane.threshold_sizes):,} weights"
+        + (f", predicted {plane.predicted:.3g}" if plane.predicted is not None else "")
+        for plane in planes
+    )
+    return Picture(figure, f"The border between weights that live and weights that die. {told}.")
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Networks of one depth: learnt value against c, ``(C,)`` each, and the curve predicted.
+
+    Used in: collapse.
+    """
+
+    depth: int
+    curve_coefficients: np.ndarray
+    curve: np.ndarray
+    coefficients: np.ndarray
+    learnt: np.ndarray
+
+
+def jumps(branches: Sequence[Branch]) -> Picture:
+    """Draw the largest learnt singular value against c, with the solution that survives longest.
+
+    Used in: collapse.
+    """
+    figure, panels = subplots(len(branches), height=3.3, share_y=True)
+    colors = seaborn.color_palette("colorblind", len(branches))
+    told = []
+    for axes, branch, color, marker in zip(panels, branches, colors, MARKERS, strict=False):
+        axes.plot(branch.curve_coefficients, branch.curve, "--", color="0.25", label="predicted")
+        end = (branch.curve_coefficients[-1], branch.curve[-1])
+        axes.plot(*end, "o", color="0.25", ms=5, label="its end")
+        axes.plot(branch.coefficients, branch.learnt, marker, color=color, mfc="none", ms=6, label="trained")
+        axes.set_xlabel(f"penalty coefficient c\n({branch.depth} weight layers)")
+        axes.legend(fontsize="small")
+        alive = branch.learnt > branch.learnt.max() / 1000
+        told.append(
+            f"{branch.depth} layers: the curve ends at c = {end[0]:.3g} with {end[1]:.3g}, the least value "
+            f"that survives is {branch.learnt[alive].min():.3g}"
+        )
+    panels[0].set_ylabel("largest singular value learnt")
+    return Picture(figure, f"Learnt value against c. {'; '.join(told)}.")

@@ -1,0 +1,413 @@
+"""The coefficient of each API, read off a real call instead of its documentation.
+
+Two readings. *A step*: an optimiser steps where the data gradient is exactly zero, and what it
+takes from the weights is the penalty's. *An optimum*: where an estimator has finished, its
+penalty balances the data gradient, so the latter divided by the weights is the coefficient.
+Every reading is made for a kernel, a bias and, where there is one, a normalisation.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn import linear_model, neural_network
+
+from l2scaling import frameworks
+from l2scaling.laws.conventions import ConventionError, find
+
+OUTPUTS = 4
+"""Outputs of the layer whose weights are measured."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a trial call is: weights penalised, samples, and samples of one step.
+
+    Raises ``ValueError`` unless ``weights`` is a multiple of 4 from 8 on, and ``samples`` a multiple
+    of both ``batch_size`` and, as trees of two samples a leaf need, 2.
+
+    Used in: conventions.
+    """
+
+    weights: int
+    samples: int
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.weights < 8 or self.weights % OUTPUTS:
+            raise ValueError(f"weights {self.weights}; allowed: a multiple of {OUTPUTS}, 8 or more")
+        if self.batch_size < 1 or self.samples % self.batch_size or self.samples % 2:
+            raise ValueError(
+                f"samples {self.samples} and batch_size {self.batch_size}; allowed: an even number that the "
+                "batch divides"
+            )
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Coefficients that one real call showed: of the weights, of biases, of a normalisation's scale.
+
+    ``bias`` and ``scale`` are 0 where the penalty leaves them alone, NaN where there is none.
+
+    Used in: conventions.
+    """
+
+    weights: float
+    bias: float
+    scale: float
+
+
+def measure(name: str, value: float, size: Size, seed: int, l1_ratio: float = 0.5) -> Reading:
+    """Call the API ``name`` with ``value`` and return the coefficients it turned out to use.
+
+    ``l1_ratio`` goes to an elastic net. The coefficient is that of the convention's family: c, the
+    size of an L1 pull, or λ of a share η·λ. Raises ``ConventionError`` for a name that no library has,
+    or a value that is not positive, and ``MissingFrameworkError`` where a library is not installed.
+
+    >>> size = Size(weights=8, samples=10, batch_size=5)
+    >>> round(measure("torch.optim.SGD", 0.01, size, seed=0).weights, 9)
+    0.01
+    >>> round(measure("sklearn.linear_model.Ridge", 0.01, size, seed=0).weights, 9)
+    0.001
+
+    Used in: conventions.
+    """
+    convention = find(name)
+    if name not in _CALLS:
+        raise ConventionError(f"{name!r} is not an API of a library; allowed: {', '.join(_CALLS)}")
+    if not (math.isfinite(value) and value > 0):
+        raise ConventionError(f"value {value} cannot be measured; allowed: a finite number above 0")
+    rng = np.random.default_rng([seed, size.weights, size.samples])
+    return _CALLS[name](convention.argument, value, size, rng, l1_ratio)
+
+
+Call = Callable[[str, float, Size, np.random.Generator, float], Reading]
+
+
+def _rate(coefficient: float) -> float:
+    """Return a power of two, exact in every precision, at which a step takes a good share of w."""
+    return float(2.0 ** math.floor(math.log2(0.25 / coefficient)))
+
+
+def _multiple(pull: np.ndarray, weights: np.ndarray) -> float:
+    """Return the k of ``pull = k * weights`` by least squares."""
+    return float(np.sum(pull * weights) / np.sum(weights**2))
+
+
+def _draw(size: Size, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    inputs = size.weights // OUTPUTS
+    parts = {
+        "kernel": rng.normal(0, 0.5, (inputs, OUTPUTS)),
+        "bias": rng.normal(0, 0.5, OUTPUTS),
+        "scale": rng.normal(1, 0.2, OUTPUTS),
+    }
+    return rng.normal(size=(size.batch_size, inputs)), parts
+
+
+# A step without data gradient: the targets are the network's own outputs.
+
+
+def _torch(optimizer: Any, undo: Callable[[np.ndarray], np.ndarray], **options: Any) -> Call:
+    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
+        inputs, drawn = _draw(size, rng)
+        X, rate = torch.tensor(inputs), _rate(value)
+        parts = {name: torch.tensor(part, requires_grad=True) for name, part in drawn.items()}
+
+        def outputs() -> torch.Tensor:
+            hidden = X @ parts["kernel"] + parts["bias"]
+            return torch.nn.functional.layer_norm(hidden, (OUTPUTS,), parts["scale"])
+
+        torch.nn.functional.mse_loss(outputs(), outputs().detach()).backward()
+        optimizer(parts.values(), lr=rate, **{argument: value}, **options).step()
+        after = {name: part.detach().numpy() for name, part in parts.items()}
+        return _read_step(drawn, after, rate, undo)
+
+    return call
+
+
+def _read_step(
+    before: dict[str, np.ndarray],
+    after: dict[str, np.ndarray],
+    rate: float,
+    undo: Callable[[np.ndarray], np.ndarray],
+    divisor: Callable[[np.ndarray], np.ndarray] = lambda w: w,
+) -> Reading:
+    pulls = {name: undo((before[name] - after[name]) / rate) for name in before}
+    return Reading(*(_multiple(pulls[name], divisor(before[name])) for name in ("kernel", "bias", "scale")))
+
+
+def _same(step: np.ndarray) -> np.ndarray:
+    return step
+
+
+_ADAM_EPSILON = 1.0
+
+
+def _without_preconditioner(step: np.ndarray) -> np.ndarray:
+    """Return g of Adam's first step g / (|g| + ε)."""
+    return _ADAM_EPSILON * step / (1 - np.abs(step))
+
+
+def _keras(where: str, *, sign: bool = False, **options: Any) -> Call:
+    """Train a Keras model on one batch, with the argument in a regulariser or in an optimiser."""
+    library, _, name = where.rpartition(".")
+
+    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
+        keras = frameworks.keras()
+        inputs, before = _draw(size, rng)
+        rate = _rate(2 * value)
+        made = getattr(getattr(keras, library), name)
+        regularizer, optimizer = None, keras.optimizers.SGD(rate)
+        if library == "regularizers":
+            regularizer = made(**{argument: value}, **options)
+        else:
+            optimizer = made(rate, **{argument: value}, **options)
+        model = keras.Sequential(
+            [
+                keras.Input((inputs.shape[1],), dtype="float64"),
+                keras.layers.Dense(OUTPUTS, kernel_regularizer=regularizer, dtype="float64"),
+                keras.layers.LayerNormalization(center=False, dtype="float64"),
+            ]
+        )
+        model.set_weights(list(before.values()))
+        model.compile(optimizer, loss="mse")
+        model.train_on_batch(inputs, model(inputs).detach().cpu().numpy())
+        arrays = [weight.value.detach().cpu().numpy() for weight in model.weights]
+        after = dict(zip(before, arrays, strict=True))
+        return _read_step(before, after, rate, _same, np.sign if sign else _same)
+
+    return call
+
+
+def _optax(build: Callable[[Any, str, float, float], Any]) -> Call:
+    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
+        optax, jax = frameworks.load("optax"), frameworks.load("jax")
+        inputs, before = _draw(size, rng)
+        X, rate = jax.numpy.asarray(inputs), _rate(value)
+        parts = {name: jax.numpy.asarray(part) for name, part in before.items()}
+
+        def outputs(parts: Any) -> Any:
+            hidden = X @ parts["kernel"] + parts["bias"]
+            return jax.nn.standardize(hidden) * parts["scale"]
+
+        # Nothing times the outputs: compiled twice, the outputs would differ from themselves by rounding.
+        gradients = jax.grad(lambda parts: (0.0 * outputs(parts)).mean())(parts)
+        optimizer = build(optax, argument, value, rate)
+        updates, _ = optimizer.update(gradients, optimizer.init(parts), parts)
+        # Updates are read before they are added, which would round them to the weights' last digit.
+        pulls = {name: -np.asarray(update, float) / rate for name, update in updates.items()}
+        return Reading(*(_multiple(pulls[name], before[name]) for name in ("kernel", "bias", "scale")))
+
+    return call
+
+
+def _decay_of(before: np.ndarray, after: np.ndarray, steps: int, rate: float) -> float:
+    """Return k of ``after = before * (1 - rate * k) ** steps``."""
+    return (1 - _multiple(after, before) ** (1 / steps)) / rate
+
+
+def _sgd(estimator: Any, **options: Any) -> Call:
+    """One pass of scikit-learn's SGD over samples whose loss has no gradient in the weights."""
+
+    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
+        weights, bias = rng.normal(0, 0.5, size.weights), np.array([0.5])
+        rate = 0.25 / (value * size.samples)
+        X, y = np.zeros((size.samples, size.weights)), np.full(size.samples, bias[0])
+        if estimator is linear_model.SGDClassifier:
+            y = np.where(np.arange(size.samples) % 2, 1.0, -1.0)
+            X = 10 * y[:, None] * weights / np.sum(weights**2)  # every margin is above 1 + |bias|
+        model = estimator(
+            **{argument: value}, learning_rate="constant", eta0=rate, max_iter=1, tol=None, **options
+        )
+        model.fit(X, y, coef_init=weights.copy(), intercept_init=bias.copy())
+        return Reading(
+            _decay_of(weights, model.coef_.ravel(), size.samples, rate),
+            _decay_of(bias, model.intercept_, size.samples, rate),
+            math.nan,
+        )
+
+    return call
+
+
+def _mlp(estimator: Any) -> Call:
+    """One epoch of scikit-learn's MLP whose hidden neurons are dead, so that only α moves kernels."""
+
+    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
+        steps = size.samples // size.batch_size
+        rate = min(1.0, 0.25 * size.batch_size / (value * steps))  # beyond 1 the first epoch may overflow
+        model = estimator(
+            hidden_layer_sizes=(OUTPUTS,),
+            solver="sgd",
+            momentum=0,
+            learning_rate_init=rate,
+            batch_size=size.batch_size,
+            random_state=0,
+            **{argument: value},
+        )
+        X, y = np.zeros((size.samples, size.weights // OUTPUTS)), np.arange(size.samples) % 2
+        _epoch(model, X, y)  # it only makes the arrays that are set next
+        before = rng.normal(0, 0.5, model.coefs_[0].shape), np.full(OUTPUTS, -1.0)
+        model.coefs_[0][:], model.intercepts_[0][:] = before
+        model.coefs_[1][:], model.intercepts_[1][:] = 0.0, 0.0
+        _epoch(model, X, y)
+        return Reading(
+            _decay_of(before[0], model.coefs_[0], steps, rate),
+            _decay_of(before[1], model.intercepts_[0], steps, rate),
+            math.nan,
+        )
+
+    return call
+
+
+def _epoch(model: Any, X: np.ndarray, y: np.ndarray) -> None:
+    if isinstance(model, neural_network.MLPClassifier):
+        model.partial_fit(X, y, classes=[0, 1])
+    else:
+        model.partial_fit(X, y.astype(float))
+
+
+# An optimum: the penalty's pull equals the data's.
+
+
+def _regression(make: Callable[[str, float, float], Any], terms: str) -> Call:
+    """Fit an estimator and explain the data's pull by the weights, their signs, or both."""
+
+    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
+        X = rng.normal(size=(size.samples, size.weights))
+        y = X @ rng.normal(1, 0.2, size.weights) + rng.normal(0, 0.5, size.samples) + 1.0
+        classify = terms == "logistic"
+        if classify:
+            y = (y > 1.0).astype(float)
+        model = make(argument, value, l1_ratio).fit(X, y)
+        weights, bias = model.coef_.ravel(), float(np.ravel(model.intercept_)[0])
+        outputs = X @ weights + bias
+        residual = y - (1 / (1 + np.exp(-outputs)) if classify else outputs)
+        pull = X.T @ residual / size.samples
+        kept = weights != 0
+        columns = {"w": weights, "logistic": weights, "sign": np.sign(weights)}
+        if terms in columns:
+            found = _multiple(pull[kept], columns[terms][kept])
+        else:
+            both = np.column_stack([np.sign(weights[kept]), weights[kept]])
+            found = float(np.linalg.lstsq(both, pull[kept])[0][("l1", "l2").index(terms)])
+        return Reading(found, float(residual.mean() / bias), math.nan)
+
+    return call
+
+
+def _exact(estimator: Any, **options: Any) -> Callable[[str, float, float], Any]:
+    def make(argument: str, value: float, l1_ratio: float) -> Any:
+        share = {"l1_ratio": l1_ratio} if estimator is linear_model.ElasticNet else {}
+        return estimator(**{argument: value}, **share, **options)
+
+    return make
+
+
+def _trees(library: str) -> Call:
+    """Grow one tree with one leaf a group of samples, and compare leaves with the groups' means."""
+
+    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
+        leaves = min(size.weights, size.samples // 2)
+        groups = np.arange(size.samples) % leaves
+        y = np.where(groups % 2, 1.0, -1.0) * (1 + groups) + rng.normal(0, 0.1, size.samples)
+        fitted = one_tree(library, groups, y, **{argument: value})
+        pull = np.bincount(groups, y - fitted) / size.samples
+        weights = np.bincount(groups, fitted) / np.bincount(groups)
+        return Reading(_multiple(pull, weights), math.nan, math.nan)
+
+    return call
+
+
+def one_tree(library: str, groups: np.ndarray, y: np.ndarray, **options: Any) -> np.ndarray:
+    """Return what one tree of ``xgboost`` or ``lightgbm``, with a leaf a group, predicts for its own data.
+
+    ``groups`` ``(N,)`` are numbers from 0, ``y`` ``(N,)`` targets; the tree starts from the
+    prediction 0 and takes its whole step. ``options`` go to the library's regressor.
+
+    >>> one_tree("xgboost", np.array([0, 0, 1, 1]), np.array([1.0, 1, -1, -1]), reg_lambda=2.0).tolist()
+    [0.5, 0.5, -0.5, -0.5]
+
+    Used in: conventions.
+    """
+    count = int(groups.max()) + 1
+    common = {"n_estimators": 1, "learning_rate": 1.0, "n_jobs": 1, "random_state": 0}
+    if library == "xgboost":
+        model = frameworks.load("xgboost").XGBRegressor(
+            base_score=0.0, max_depth=count, min_child_weight=0, tree_method="exact", **common, **options
+        )
+    else:
+        model = frameworks.load("lightgbm").LGBMRegressor(
+            boost_from_average=False, num_leaves=max(2, count), min_child_samples=1, min_child_weight=0,
+            min_data_in_bin=1, deterministic=True, verbosity=-1, **common, **options,
+        )  # fmt: skip
+    X = groups[:, None].astype(float)
+    return np.asarray(model.fit(X, y).predict(X), float)
+
+
+def measure_lbfgs(value: float, samples: int, seed: int) -> float:
+    """Return the c of scikit-learn's ``MLPClassifier`` with the solver lbfgs, which knows no mini-batch.
+
+    Where the solver stops, the data gradient, by autograd, is divided by the first kernel.
+
+    >>> round(measure_lbfgs(20.0, samples=200, seed=0), 4)
+    0.1
+
+    Used in: conventions.
+    """
+    rng = np.random.default_rng([seed, samples])
+    X = rng.normal(size=(samples, 3))
+    y = (X.sum(1) + rng.normal(0, 1, samples) > 0).astype(float)
+    model = neural_network.MLPClassifier(
+        (2,), activation="tanh", solver="lbfgs", alpha=value, tol=1e-10, max_iter=10_000, random_state=0
+    ).fit(X, y)
+    parts = [torch.tensor(part, requires_grad=True) for part in (*model.coefs_, *model.intercepts_)]
+    logits = torch.tanh(torch.tensor(X) @ parts[0] + parts[2]) @ parts[1] + parts[3]
+    targets = torch.tensor(y)[:, None]
+    torch.nn.functional.binary_cross_entropy_with_logits(logits, targets).backward()
+    assert parts[0].grad is not None
+    return -_multiple(parts[0].grad.numpy(), model.coefs_[0])
+
+
+_CALLS: dict[str, Call] = {
+    "torch.optim.SGD": _torch(torch.optim.SGD, _same),
+    "torch.optim.Adam": _torch(torch.optim.Adam, _without_preconditioner, eps=_ADAM_EPSILON),
+    "torch.optim.AdamW": _torch(torch.optim.AdamW, _same),
+    "keras.regularizers.L2": _keras("regularizers.L2"),
+    "keras.regularizers.L1": _keras("regularizers.L1", sign=True),
+    "keras.regularizers.L1L2:l1": _keras("regularizers.L1L2", sign=True, l2=0.0),
+    "keras.regularizers.L1L2:l2": _keras("regularizers.L1L2", l1=0.0),
+    "keras.optimizers.SGD": _keras("optimizers.SGD"),
+    "keras.optimizers.Adam": _keras("optimizers.Adam"),
+    "keras.optimizers.AdamW": _keras("optimizers.AdamW"),
+    "optax.add_decayed_weights": _optax(
+        lambda optax, argument, value, rate: optax.chain(
+            optax.add_decayed_weights(**{argument: value}), optax.sgd(rate)
+        )
+    ),
+    "optax.adamw": _optax(
+        lambda optax, argument, value, rate: optax.adamw(rate, **{argument: value}),
+    ),
+    "sklearn.linear_model.Ridge": _regression(_exact(linear_model.Ridge, solver="cholesky"), "w"),
+    "sklearn.linear_model.Lasso": _regression(
+        _exact(linear_model.Lasso, tol=1e-14, max_iter=100_000), "sign"
+    ),
+    "sklearn.linear_model.ElasticNet:l1": _regression(
+        _exact(linear_model.ElasticNet, tol=1e-14, max_iter=100_000), "l1"
+    ),
+    "sklearn.linear_model.ElasticNet:l2": _regression(
+        _exact(linear_model.ElasticNet, tol=1e-14, max_iter=100_000), "l2"
+    ),
+    "sklearn.linear_model.LogisticRegression": _regression(
+        _exact(linear_model.LogisticRegression, solver="newton-cholesky", tol=1e-12, max_iter=1000),
+        "logistic",
+    ),
+    "sklearn.linear_model.SGDClassifier": _sgd(linear_model.SGDClassifier, loss="hinge"),
+    "sklearn.linear_model.SGDRegressor": _sgd(linear_model.SGDRegressor),
+    "sklearn.neural_network.MLPClassifier": _mlp(neural_network.MLPClassifier),
+    "sklearn.neural_network.MLPRegressor": _mlp(neural_network.MLPRegressor),
+    "xgboost.XGBRegressor": _trees("xgboost"),
+    "lightgbm.LGBMRegressor": _trees("lightgbm"),
+}

@@ -1,0 +1,198 @@
+"""One ridge problem, solved by the library behind every convention that can express it.
+
+The problem has one weight a group of samples, ``w[g]`` predicting every sample of group g, so
+that trees can solve it too: a leaf is a weight.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn import linear_model
+
+from l2scaling import frameworks
+from l2scaling.chapters.conventions.measured import one_tree
+from l2scaling.laws.conventions import ConventionError, find
+
+HALF, WHOLE = 0.5, 1.0
+"""Factors before the mean squared error, of the book and of ``torch.nn.MSELoss`` and Keras' "mse"."""
+
+
+STEPS = 400
+"""Steps of full-batch training; the groups are nearly equal, so that a tenth would do."""
+
+
+def group_means(groups: np.ndarray, y: np.ndarray, penalty_coefficient: float) -> np.ndarray:
+    """Return the minimiser of ``mean((y - w[groups])**2) / 2 + c/2 * sum(w**2)``, shape ``(groups,)``.
+
+    ``w[g] = sum(y in g) / (n[g] + N c)``: the mean of a group shrunk by ``N c`` samples that ask
+    for zero.
+
+    >>> group_means(np.array([0, 0, 1]), np.array([2.0, 4.0, -1.0]), 1.0).tolist()
+    [1.2, -0.25]
+
+    Used in: conventions.
+    """
+    return np.bincount(groups, y) / (np.bincount(groups) + len(y) * penalty_coefficient)
+
+
+def solve(name: str, value: float, groups: np.ndarray, y: np.ndarray, factor: float = HALF) -> np.ndarray:
+    """Solve the problem with the library of an API, ``value`` given to it; return ``w``, ``(groups,)``.
+
+    ``groups`` ``(N,)`` are numbers from 0 and ``y`` ``(N,)`` targets of about unit size, since Adam's
+    path here is not much longer. ``factor`` stands before the
+    mean squared error where the user of the library writes the loss, that is for torch, Keras and
+    Optax. Raises ``ConventionError`` for an API that has no squared error of linear outputs.
+
+    >>> groups, y = np.array([0, 0, 1, 1]), np.array([1.0, 3.0, -1.0, -3.0])
+    >>> solve("sklearn.linear_model.Ridge", 4 * 0.5, groups, y).round(6).tolist()
+    [1.0, -1.0]
+
+    Used in: conventions.
+    """
+    if name not in _SOLVERS:
+        find(name)
+        raise ConventionError(f"{name} cannot solve a ridge problem; allowed: {', '.join(_SOLVERS)}")
+    X = (groups[:, None] == np.arange(groups.max() + 1)).astype(float)
+    return _SOLVERS[name](find(name).argument, value, X, y, factor)
+
+
+def solvers() -> list[str]:
+    """Return the names that ``solve`` accepts.
+
+    >>> "sklearn.linear_model.Ridge" in solvers()
+    True
+
+    Used in: conventions.
+    """
+    return list(_SOLVERS)
+
+
+Solver = Callable[[str, float, np.ndarray, np.ndarray, float], np.ndarray]
+
+
+def _rate(X: np.ndarray, value: float, factor: float) -> float:
+    return float(1 / (2 * factor * X.mean(0).max() + 2 * value))
+
+
+def _torch(optimizer: Any) -> Solver:
+    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
+        inputs, targets = torch.tensor(X), torch.tensor(y)
+        weights = torch.zeros(X.shape[1], dtype=torch.float64, requires_grad=True)
+        adaptive = optimizer is not torch.optim.SGD
+        rate = 0.02 if adaptive else _rate(X, value, factor)
+        stepper = optimizer([weights], lr=rate, **{argument: value})
+        # Adam's steps keep their length unless the rate falls.
+        steps, fall = (5 * STEPS, 0.994) if adaptive else (STEPS, 1.0)
+        schedule = torch.optim.lr_scheduler.ExponentialLR(stepper, fall)
+        for _ in range(steps):
+            stepper.zero_grad()
+            (factor * torch.mean((targets - inputs @ weights) ** 2)).backward()
+            stepper.step()
+            schedule.step()
+        return weights.detach().numpy()
+
+    return run
+
+
+def _keras(where: str, **options: Any) -> Solver:
+    library, _, name = where.rpartition(".")
+
+    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
+        keras = frameworks.keras()
+        rate, made = _rate(X, value, factor), getattr(getattr(keras, library), name)
+        regularizer, optimizer = None, keras.optimizers.SGD(rate)
+        if library == "regularizers":
+            regularizer = made(**{argument: value}, **options)
+        else:
+            optimizer = made(rate, **{argument: value}, **options)
+        layer = keras.layers.Dense(
+            1, use_bias=False, kernel_initializer="zeros", kernel_regularizer=regularizer, dtype="float64"
+        )
+        model = keras.Sequential([keras.Input((X.shape[1],), dtype="float64"), layer])
+        model.compile(optimizer, loss=lambda seen, made: factor * keras.ops.mean((seen - made) ** 2))
+        for _ in range(STEPS // 4):
+            model.train_on_batch(X, y[:, None])
+        return np.asarray(layer.kernel.value.detach().cpu().numpy()[:, 0])
+
+    return run
+
+
+def _optax(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
+    optax, jax = frameworks.load("optax"), frameworks.load("jax")
+    rate = _rate(X, value, factor)
+    optimizer = optax.chain(optax.add_decayed_weights(**{argument: value}), optax.sgd(rate))
+    inputs, targets = jax.numpy.asarray(X), jax.numpy.asarray(y)
+
+    def step(_: Any, state: Any) -> Any:
+        weights, inner = state
+        gradient = jax.grad(lambda w: factor * jax.numpy.mean((targets - inputs @ w) ** 2))(weights)
+        updates, inner = optimizer.update(gradient, inner, weights)
+        return optax.apply_updates(weights, updates), inner
+
+    weights = jax.numpy.zeros(X.shape[1])
+    weights, _ = jax.lax.fori_loop(0, STEPS, step, (weights, optimizer.init(weights)))
+    return np.asarray(weights, float)
+
+
+def _sklearn(estimator: Any, **options: Any) -> Solver:
+    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
+        return np.asarray(estimator(fit_intercept=False, **{argument: value}, **options).fit(X, y).coef_)
+
+    return run
+
+
+def _tree(library: str) -> Solver:
+    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
+        groups = X.argmax(1)
+        fitted = one_tree(library, groups, y, **{argument: value})
+        return np.bincount(groups, fitted) / np.bincount(groups)
+
+    return run
+
+
+_SOLVERS: dict[str, Solver] = {
+    "torch.optim.SGD": _torch(torch.optim.SGD),
+    "torch.optim.Adam": _torch(torch.optim.Adam),
+    "torch.optim.AdamW": _torch(torch.optim.AdamW),
+    "keras.regularizers.L2": _keras("regularizers.L2"),
+    "keras.regularizers.L1L2:l2": _keras("regularizers.L1L2", l1=0.0),
+    "keras.optimizers.SGD": _keras("optimizers.SGD"),
+    "optax.add_decayed_weights": _optax,
+    "sklearn.linear_model.Ridge": _sklearn(linear_model.Ridge, solver="cholesky"),
+    "sklearn.linear_model.ElasticNet:l2": _sklearn(linear_model.ElasticNet, l1_ratio=0.0, tol=1e-12),
+    "sklearn.linear_model.SGDRegressor": _sklearn(
+        linear_model.SGDRegressor, learning_rate="constant", eta0=0.002, max_iter=2000, tol=None,
+        average=500_000, random_state=0,
+    ),
+    "xgboost.XGBRegressor": _tree("xgboost"),
+    "lightgbm.LGBMRegressor": _tree("lightgbm"),
+}  # fmt: skip
+
+
+def effective_coefficient(weights: np.ndarray, groups: np.ndarray, y: np.ndarray) -> float:
+    """Return the c of half the mean squared error that explains ``weights`` best: data's pull over weights.
+
+    >>> groups, y = np.array([0, 0, 1, 1]), np.array([1.0, 3.0, -1.0, -3.0])
+    >>> round(effective_coefficient(group_means(groups, y, 0.25), groups, y), 9)
+    0.25
+
+    Used in: conventions.
+    """
+    pull = np.bincount(groups, y - weights[groups]) / len(y)
+    return float(pull @ weights / (weights @ weights))
+
+
+def momentum_coefficient(decay: float, momentum: float, groups: np.ndarray, y: np.ndarray) -> float:
+    """Return the c that Keras' SGD with ``weight_decay`` and momentum turns out to have at its end.
+
+    >>> groups, y = np.array([0, 0, 1, 1]), np.array([1.0, 3.0, -1.0, -3.0])
+    >>> round(momentum_coefficient(0.1, 0.5, groups, y), 4)
+    0.05
+
+    Used in: conventions.
+    """
+    X = (groups[:, None] == np.arange(groups.max() + 1)).astype(float)
+    weights = _keras("optimizers.SGD", momentum=momentum)("weight_decay", decay, X, y, HALF)
+    return effective_coefficient(weights, groups, y)

@@ -1,0 +1,172 @@
+"""Figures of linear models, convolutions counted, and clones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import seaborn
+
+from l2scaling.figures.theme import MARKERS, Picture, subplots
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A sum over weights that grow in number, with the exponent measured and the one predicted.
+
+    ``counts`` has shape ``(sizes,)``, ``values`` shape ``(sizes, seeds)``.
+
+    Used in: counting-and-cloning.
+    """
+
+    label: str
+    counts: np.ndarray
+    values: np.ndarray
+    exponent: float
+    predicted_exponent: float
+
+
+def growths(panels: Sequence[tuple[str, Sequence[Growth]]]) -> Picture:
+    """Draw one log–log panel a way of growing, in it every sum and its predicted slope.
+
+    Each panel is a label of the horizontal axis and its sums. Dashed predictions pass
+    through the geometric centre of the measurements, so that only slopes are on trial.
+
+    Used in: counting-and-cloning.
+    """
+    figure, axes_row = subplots(len(panels), height=4.3, share_y=True)
+    colors = seaborn.color_palette("colorblind", max(len(sums) for _, sums in panels))
+    for axes, (xlabel, sums) in zip(axes_row, panels, strict=True):
+        for one, color, marker in zip(sums, colors, MARKERS, strict=False):
+            log_count = np.log10(np.asarray(one.counts, float))
+            centre = np.log10(one.values).mean()
+            line = 10 ** (centre + one.predicted_exponent * (log_count - log_count.mean()))
+            axes.loglog(one.counts, line, "--", color="0.25", linewidth=1)
+            points = np.repeat(one.counts, one.values.shape[1])
+            label = f"{one.label}, slope {round(one.exponent, 2) + 0:.2f}"
+            axes.loglog(points, one.values.ravel(), marker, color=color, mfc="none", ms=6, label=label)
+        axes.plot([], [], "--", color="0.25", linewidth=1, label="slopes predicted")
+        axes.set(xlabel=xlabel)
+        axes.legend(loc="upper left", fontsize="x-small")
+        axes.margins(y=0.3)
+    axes_row[0].set_ylabel("sum over the kernel\n(weight units, or their square)")
+    slopes = "; ".join(
+        f"{xlabel}, {one.label}: measured {round(one.exponent, 2) + 0:.2f}, "
+        f"predicted {one.predicted_exponent:g}"
+        for xlabel, sums in panels
+        for one in sums
+    )
+    return Picture(figure, f"Log-log panels of sums over the weights of a convolution. {slopes}.")
+
+
+def survivors(pulls: np.ndarray, weights: np.ndarray, original: int, coefficient: float) -> Picture:
+    """Draw the pull of the data on every feature of a lasso solution, and the bar it must reach.
+
+    ``pulls`` are ``|X'(y - Xw)|/N`` and ``weights`` the solution, both ``(P,)``; the first
+    ``original`` features are real, the rest noise.
+
+    Used in: counting-and-cloning.
+    """
+    figure, (axes,) = subplots(1)
+    real = np.arange(pulls.size) < original
+    kinds = [
+        (f"{owner}, weight {fate}", own & chosen)
+        for owner, own in (("noise", ~real), ("real", real))
+        for fate, chosen in (("zero", weights == 0), ("kept", weights != 0))
+    ]
+    rank = np.empty(pulls.size, int)
+    rank[np.argsort(-pulls, kind="stable")] = np.arange(1, pulls.size + 1)
+    colors = seaborn.color_palette("colorblind", len(kinds))
+    for (label, chosen), color, marker in zip(kinds, colors, MARKERS, strict=False):
+        if chosen.any():
+            label = f"{label} ({chosen.sum()})"
+            axes.semilogx(rank[chosen], pulls[chosen], marker, color=color, mfc="none", ms=7, label=label)
+    axes.axhline(coefficient, linestyle="--", color="0.25", label="pull of the penalty, λ")
+    axes.set(
+        xlabel="features, by falling pull of the data", ylabel="pull of the data\n(loss per weight unit)"
+    )
+    axes.legend(loc="lower left", fontsize="small")
+    kept = "; ".join(f"{label}: {int(chosen.sum())}" for label, chosen in kinds)
+    return Picture(
+        figure,
+        f"Pull of the data on each of {pulls.size} features against a dashed line at {coefficient:g}. "
+        f"The largest pull exceeds the line by {max(pulls.max() - coefficient, 0):.0e}. "
+        f"Number of features: {kept}.",
+    )
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a cloned network's predictions are from the original's, after each step.
+
+    ``values`` has shape ``(steps,)``, relative to the size of the predictions.
+
+    Used in: counting-and-cloning.
+    """
+
+    label: str
+    values: np.ndarray
+
+
+def clone_drifts(drifts: Sequence[Drift], margin: float) -> Picture:
+    """Draw the relative difference of predictions against training steps, a line each rule for λ.
+
+    ``margin`` is the difference up to which the prediction calls two networks the same.
+
+    Used in: counting-and-cloning.
+    """
+    figure, (axes,) = subplots(1)
+    colors = seaborn.color_palette("colorblind", len(drifts))
+    styles = ("-", "-.", ":", "--")
+    for one, color, style, marker in zip(drifts, colors, styles, MARKERS, strict=False):
+        values = np.maximum(one.values, 1e-17)
+        axes.semilogy(values, style, color=color, marker=marker, mfc="none", markevery=0.1, label=one.label)
+    axes.axhline(margin, linestyle="--", color="0.25", linewidth=1, label="margin of the prediction")
+    axes.set(xlabel="step of gradient descent", ylabel="relative difference\nof predictions")
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
+    worst = "; ".join(f"{one.label}: at most {one.values.max():.1e}" for one in drifts)
+    return Picture(
+        figure, f"Difference between a network and its clones during training, on a log axis. {worst}."
+    )
+
+
+def best_coefficients(
+    coefficients: np.ndarray, risks: np.ndarray, features: np.ndarray, best: np.ndarray, floor: float
+) -> Picture:
+    """Draw risk curves of the lasso, one a number of features, and the best λ against that number.
+
+    ``coefficients`` ``(grid,)``, falling; ``risks`` ``(sizes, seeds, grid)``; ``features`` ``(sizes,)``;
+    ``best`` ``(sizes, seeds)``; ``floor`` is the risk of the truth. The right panel also draws
+    the two laws on trial, proportional to ``sqrt(log p)`` and to ``1/p``, from the first size.
+
+    Used in: counting-and-cloning.
+    """
+    figure, (left, right) = subplots(2, height=3.8)
+    colors = seaborn.color_palette("viridis", len(features))
+    middle = np.exp(np.log(best).mean(1))
+    for index, (count, color) in enumerate(zip(features, colors, strict=True)):
+        mean = risks[index].mean(0)
+        marker = MARKERS[index % len(MARKERS)]
+        left.semilogx(coefficients, mean, "-", color=color, label=f"p = {count}")
+        left.semilogx(coefficients[mean.argmin()], mean.min(), marker, color=color, ms=7)
+    left.axhline(floor, linestyle=":", color="0.25", label="noise alone")
+    left.set(
+        xlabel="λ",
+        ylabel="test risk (squared target units)",
+        ylim=(0.9 * floor, 1.3 * risks[:, :, -1].mean(1).max()),
+    )
+    left.legend(loc="upper left", fontsize="x-small")
+    for column in best.T:
+        right.loglog(features, column, "o", color="0.65", mfc="none", ms=4)
+    right.loglog([], [], "o", color="0.65", mfc="none", ms=4, label="each seed")
+    right.loglog(features, middle, "s-", color=seaborn.color_palette("colorblind")[0], label="geometric mean")
+    root = np.sqrt(np.log(features))
+    right.loglog(features, middle[0] * root / root[0], "--", color="0.25", label="law √log p")
+    right.loglog(features, middle[0] * features[0] / features, ":", color="0.25", label="rule 1/p")
+    right.set(xlabel="number of features p", ylabel="best λ")
+    right.legend(loc="lower left", fontsize="x-small")
+    return Picture(
+        figure,
+        f"Left: test risk against λ for {len(features)} numbers of features, each curve with its lowest "
+        f"point. Right: the best λ goes from {middle[0]:.3f} at p = {features[0]} to {middle[-1]:.3f} at "
+        f"p = {features[-1]}; the rule 1/p would have it fall {features[-1] / features[0]:g}-fold.",
+    )

@@ -1,0 +1,93 @@
+"""Claims: what is on trial, and the rule by which records decide."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from l2scaling.evidence import Record
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import Project, brief, read_yaml
+
+_CLAIMS_FORM = "a list of claims, each with id, thread, who, claim, ruling and chapters"
+
+
+THREADS = {
+    "T1": ("thread 1", "https://stats.stackexchange.com/questions/316961/l2-regularization-constant"),
+    "T2": (
+        "thread 2",
+        "https://datascience.stackexchange.com/questions/73134/"
+        "should-the-lambda-for-l1-norm-regularizer-inversely-be-proportional-to-the-numbe",
+    ),
+}
+"""Where the claims were made: name and address of each thread."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim on trial, as book/claims.yml states it.
+
+    ``ruling`` is the ruling predicted; ``chapters`` are those whose records decide; ``because``
+    is the reason, written once there are records. ``answer`` is the ruling argued from the records
+    where ``ruling`` does not decide: it predicted nothing, being ``open``, or a record missed.
+    """
+
+    id: str
+    thread: str
+    who: str
+    claim: str
+    ruling: str
+    chapters: tuple[str, ...]
+    because: str = ""
+    answer: str = ""
+
+
+def read_claims(project: Project) -> list[Claim]:
+    """Return the claims on trial, in order."""
+    entries = read_yaml(project.root / "book" / "claims.yml", _CLAIMS_FORM)
+    if not isinstance(entries, list):
+        raise RequestError(f"claims.yml is broken (it is no list); allowed: {_CLAIMS_FORM}")
+    return [_claim(number, entry) for number, entry in enumerate(entries, 1)]
+
+
+def _claim(number: int, entry: Any) -> Claim:
+    """Read one claim, or raise ``RequestError`` saying which is broken."""
+    try:
+        claim = Claim(**(entry | {"chapters": tuple(entry["chapters"])}))
+        if claim.thread not in THREADS:
+            raise TypeError(f"its thread is {claim.thread!r}")
+        words = [value for name, value in vars(claim).items() if name != "chapters"]
+        if not all(isinstance(one, str) for one in (*words, *entry["chapters"])):
+            raise TypeError("a field is no text")
+    except (TypeError, KeyError) as error:
+        raise RequestError(
+            f"claims.yml is broken (claim number {number}: {brief(error)}); allowed: {_CLAIMS_FORM}"
+        ) from error
+    return claim
+
+
+UNTRIED = "not yet tried"
+
+
+def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) -> str:
+    """Rule on a claim from its records: the one rule of the book.
+
+    Without records the claim is not yet tried. If all records meet their predictions, the ruling that
+    we predicted stands: finally when every chapter that the claim needs has reported, "so far" before
+    that. If any misses, our prediction no longer decides: the ruling is the ``answer`` that argues from
+    all records, next to what we had predicted and how many records missed; without an answer the
+    claim is open. A claim for which no ruling was predicted is answered likewise.
+    """
+    if not records:
+        return UNTRIED
+    missed = sum(not record.holds for record in records)
+    if not missed:
+        ruling = claim.answer if claim.ruling == "open" and claim.answer else claim.ruling
+        return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
+    ruling = claim.answer or "open"
+    before = "" if claim.ruling in (ruling, "open") else f", where {claim.ruling} was predicted"
+    return f"{ruling}{before}; {missed} of {len(records)} predictions not met"
+
+
+def claim_anchor(claim: str) -> str:
+    """Return the address of a claim on the page of verdicts; ids of claims are permanent."""
+    return f"claim-{claim.lower()}"

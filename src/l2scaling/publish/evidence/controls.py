@@ -1,0 +1,124 @@
+"""Controls: each claim's mechanism broken on purpose, and what then becomes of its verdict."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2scaling.evidence import Record
+from l2scaling.publish.errors import RequestError, RunError
+from l2scaling.publish.evidence.claims import read_claims, verdict
+from l2scaling.publish.evidence.results import read_results, write_results
+from l2scaling.publish.project import Project, brief, read_yaml
+from l2scaling.publish.runs.executed import records_of
+from l2scaling.publish.runs.many import Point, run_all, workers, writable
+
+PROFILE = "quick"
+"""A sabotage that shows in the shortest runs needs no longer ones."""
+
+
+FORM = "a list of chapter, claims, sabotage and parameters"
+
+
+@dataclass(frozen=True)
+class Control:
+    """A sabotage of one chapter, as book/controls.yml states it, and the claims it must overturn."""
+
+    chapter: str
+    claims: tuple[str, ...]
+    sabotage: str
+    parameters: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a sabotage did to one claim: how many of its records in a chapter were met before and under it.
+
+    ``verdict`` is the one before, from this chapter alone. Of the records that fell, ``quantity`` moved
+    farthest: ``predicted`` stands for it, ``before`` and ``under`` were measured; None says that under
+    sabotage there was nothing to measure.
+    """
+
+    claim: str
+    chapter: str
+    sabotage: str
+    parameters: dict[str, str]
+    verdict: str
+    records: int
+    met: int
+    met_under: int
+    quantity: str
+    predicted: float
+    before: float
+    under: float | None
+
+
+def controls(project: Project) -> list[Control]:
+    """Return all controls, in order."""
+    path = project.root / "book" / "controls.yml"
+    try:
+        return [Control(**(entry | {"claims": tuple(entry["claims"])})) for entry in read_yaml(path, FORM)]
+    except (TypeError, KeyError) as error:
+        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {FORM}") from error
+
+
+def outcomes(
+    project: Project, control: Control, honest: Sequence[Record], sabotaged: Sequence[Record]
+) -> list[Outcome]:
+    """Return what a sabotage did to each of its claims.
+
+    ``RunError`` names a claim that survives: one without a record that was met before and is missed now.
+    """
+    found = []
+    for claim in read_claims(project):
+        if claim.id not in control.claims:
+            continue
+        before = [one for one in honest if one.claim == claim.id]
+        after = {one.quantity: one for one in sabotaged if one.claim == claim.id}
+        met = [(one, after[one.quantity]) for one in before if one.holds and one.quantity in after]
+        fallen = [pair for pair in met if not pair[1].holds]
+        if not fallen:
+            raise RunError(f"claim {claim.id} survives {control.parameters} in {control.chapter}")
+        one, now = max(fallen, key=lambda pair: _moved(*pair))
+        outcome = Outcome(
+            claim=claim.id, chapter=control.chapter, sabotage=control.sabotage,
+            parameters=control.parameters, verdict=verdict(claim, before, project.chapters()),
+            records=len(before), met=len(met), met_under=len(met) - len(fallen), quantity=one.quantity,
+            predicted=one.predicted, before=one.measured,
+            under=now.measured if math.isfinite(now.measured) else None,
+        )  # fmt: skip
+        found.append(outcome)
+    return found
+
+
+def _moved(before: Record, after: Record) -> float:
+    """Return how far a measurement moved, in margins, or in predictions where there is no margin.
+
+    One that can no longer be made comes last, for there is nothing to show of it.
+    """
+    if not math.isfinite(after.measured):
+        return -1.0
+    return abs(after.measured - before.measured) / (before.margin or abs(before.predicted) or 1.0)
+
+
+def run_controls(project: Project, jobs: int | None) -> Path:
+    """Run every chapter honestly and under each sabotage, and write results/controls.json."""
+    where = workers(project, jobs)
+    every = controls(project)
+    honest = {one.chapter: Point(one.chapter, PROFILE) for one in every}
+    broken = [Point(one.chapter, PROFILE, one.parameters) for one in every]
+    folder = writable(project.build / "controls")
+    runs = run_all(project, [*honest.values(), *broken], folder, where, "controls")
+    records = list(map(records_of, runs))
+    before = dict(zip(honest, records, strict=False))  # the first of the runs
+    found = [
+        outcome
+        for one, under in zip(every, records[len(honest) :], strict=True)
+        for outcome in outcomes(project, one, before[one.chapter], under)
+    ]
+    return write_results(project, "controls", sorted(found, key=lambda one: one.claim))
+
+
+def published(project: Project) -> list[Outcome]:
+    """Return the outcomes that are published, none if there are none."""
+    return [Outcome(**row) for row in read_results(project, "controls")]

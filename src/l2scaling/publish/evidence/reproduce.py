@@ -1,0 +1,99 @@
+"""Reproduction: run chapters again and hold every number against the published one."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.evidence import results
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs import executed
+from l2scaling.publish.runs.many import Point, forget, run_all, workers, writable
+
+STATES = ("same", "within tolerance", "drifted")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One record: what was published, what came out now, and how the two compare."""
+
+    chapter: str
+    quantity: str
+    published: float | None
+    now: float | None
+    state: str
+
+
+def reproduce(
+    project: Project, chapters: Sequence[str], profile: str, output: Path | None, jobs: int | None
+) -> list[Comparison]:
+    """Run chapters again, away from the book's own runs, and compare their records.
+
+    In profile ``published`` the records of ``results/`` are the reference, in others those of the
+    last run in that profile. ``RunError`` names chapters that failed, after all have run.
+    """
+    where = workers(project, jobs)
+    for chapter in chapters:
+        project.require_chapter(chapter)
+    references = {chapter: _reference(project, chapter, profile) for chapter in chapters}
+    folder = writable(output or project.build / "reproduce" / profile)
+    points = {chapter: Point(chapter, profile) for chapter in chapters}
+    for point in points.values():  # a result of an earlier call proves nothing now
+        forget(folder, point)
+    runs = run_all(project, list(points.values()), folder, where, "reproduce")
+    return [
+        one
+        for chapter, run in zip(points, runs, strict=True)
+        for one in compare(chapter, references[chapter], _rows(run))
+    ]
+
+
+def compare(
+    chapter: str, before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]
+) -> list[Comparison]:
+    """Compare the records of two runs by their quantities.
+
+    ``same``: every number is, to the last bit. ``within tolerance``: the prediction is the same, met
+    or missed as before, and the numbers moved less than ``gather`` allows or the intervals overlap.
+    """
+    old, new = ({one["quantity"]: one for one in rows} for rows in (before, now))
+    return [
+        Comparison(
+            chapter,
+            name,
+            _measured(old.get(name)),
+            _measured(new.get(name)),
+            state(old.get(name), new.get(name)),
+        )
+        for name in dict.fromkeys([*old, *new])
+    ]
+
+
+def state(before: dict[str, Any] | None, now: dict[str, Any] | None) -> str:
+    """Return the state of one record, of which either may be missing."""
+    if before is None or now is None:
+        return "drifted"
+    if before == now:
+        return "same"
+    if results.same(before, now):
+        return "within tolerance"
+    unmoved = results.same(before, now | {key: before[key] for key in ("measured", "low", "high")})
+    overlap = before["low"] <= now["high"] and now["low"] <= before["high"]
+    return "within tolerance" if unmoved and overlap and before["kind"] != "exact" else "drifted"
+
+
+def _reference(project: Project, chapter: str, profile: str) -> list[dict[str, Any]]:
+    if profile != "published":
+        return _rows(executed.executed(project, chapter, profile))
+    if not results.results_path(project, chapter).is_file():
+        raise RequestError(f"chapter {chapter!r} has no published evidence; allowed: one that has")
+    return results.read_results(project, chapter)
+
+
+def _rows(notebook: Any) -> list[dict[str, Any]]:
+    return [asdict(record) for record in executed.records_of(notebook)]
+
+
+def _measured(row: dict[str, Any] | None) -> float | None:
+    return None if row is None else row["measured"]

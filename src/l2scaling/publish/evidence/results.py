@@ -1,0 +1,112 @@
+"""The evidence of all chapters: read from executed notebooks, compared with what is published."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from l2scaling.evidence import Record
+from l2scaling.publish.errors import RunError
+from l2scaling.publish.evidence.claims import read_claims
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs.executed import executed, records_of
+
+RELATIVE_TOLERANCE = 1e-3
+
+
+INTERVAL_TOLERANCE = 0.25
+"""How far a number may move before it needs review: by the first share of itself, of its prediction or
+of its margin, which is room for another processor's rounding, or by the second of its interval."""
+
+
+ROUNDING = 1e-9
+"""How far, relatively, a prediction or margin may move that is itself computed."""
+
+
+RESIDUAL = 1e-5
+"""An upper bound as small as this bounds residuals of computations; any value within it is as good."""
+
+
+def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
+    """Make the published runs' records the reviewed ones; return the files written."""
+    # all are read before the first is written
+    found = {chapter: records_of(executed(project, chapter, "published")) for chapter in chapters}
+    return [write_results(project, chapter, records) for chapter, records in found.items()]
+
+
+def write_results(project: Project, name: str, rows: Sequence[Any]) -> Path:
+    """Write dataclasses as the file of that name in results/, to be reviewed as a diff."""
+    path = results_path(project, name)
+    path.parent.mkdir(exist_ok=True)
+    draft = path.with_suffix(".draft")  # a full disk must not cost what is there
+    draft.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    return draft.replace(path)
+
+
+def read_results(project: Project, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a file in results/, none if there is none."""
+    path = results_path(project, name)
+    rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
+    return rows
+
+
+def check(project: Project, profile: str, chapters: Sequence[str], records: Sequence[Record]) -> None:
+    """Raise ``RunError`` if the evidence may not be published.
+
+    That is so when an exact identity fails, when a chapter owes a claim a record and has
+    none, or when a published run differs from ``results/`` in a way nobody has reviewed.
+    A prediction that is not met is no error: it is a finding.
+    """
+    faults = [
+        f"exact identity fails: {record.quantity} ({record.chapter}): {record.measured!r}"
+        for record in records
+        if record.kind == "exact" and not record.holds
+    ]
+    given = {(record.claim, record.chapter) for record in records}
+    faults += [
+        f"claim {claim.id} has no record from {chapter}"
+        for claim in read_claims(project)
+        for chapter in claim.chapters
+        if chapter in chapters and (claim.id, chapter) not in given
+    ]
+    if profile == "published":
+        for chapter in chapters:
+            faults += _differences(project, chapter, [one for one in records if one.chapter == chapter])
+    if faults:
+        raise RunError("evidence not fit to publish: " + "; ".join(faults))
+
+
+def results_path(project: Project, name: str) -> Path:
+    """Return where results/ keeps what is published under a name, a chapter's or a page's."""
+    return project.results / f"{name}.json"
+
+
+def _differences(project: Project, chapter: str, records: Sequence[Record]) -> list[str]:
+    advice = f"review it, then: l2scaling accept {chapter}"
+    if not results_path(project, chapter).is_file():
+        return [f"{chapter} has no reviewed evidence in results/; {advice}"]
+    before = {entry["quantity"]: entry for entry in read_results(project, chapter)}
+    now = {record.quantity: asdict(record) for record in records}
+    changed = [name for name in before.keys() | now.keys() if not same(before.get(name), now.get(name))]
+    return [f"{chapter}: {name!r} differs from results/; {advice}" for name in sorted(changed)]
+
+
+def same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
+    """Say whether two rows of evidence agree but for what rounding on another processor may move."""
+    if before is None or now is None:
+        return False
+    exact = before["kind"] == "exact"
+    scale = max(abs(before["measured"]), abs(before["predicted"]), before["margin"])
+    room = 0.0 if exact else RELATIVE_TOLERANCE * scale
+    found = max(room, INTERVAL_TOLERANCE * (before["high"] - before["low"]))
+    bound = before["predicted"] + before["margin"]
+    if before["kind"] == "at-most" and 0 < bound <= RESIDUAL:
+        found = max(found, bound)
+    rooms = {"measured": found, "low": found, "high": found}
+    if not exact:
+        rooms |= {name: ROUNDING * abs(before[name]) for name in ("predicted", "margin")}
+    return before.keys() == now.keys() and all(
+        abs(before[key] - now[key]) <= rooms[key] if key in rooms else before[key] == now[key]
+        for key in before
+    )

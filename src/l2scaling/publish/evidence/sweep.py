@@ -1,0 +1,166 @@
+"""Sweeps: one strict run a point of a grid, under Snakemake, gathered into tidy tables."""
+
+import csv
+import itertools
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from l2scaling.evidence import Record
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs.executed import records_of, rows_of
+from l2scaling.publish.runs.many import (
+    Point,
+    executed,
+    is_done,
+    planned,
+    require_all,
+    run_points,
+    workers,
+    writable,
+)
+from l2scaling.publish.runs.parameters import declared, resolve
+
+MOST_POINTS = 10_000
+
+
+def points(
+    project: Project, chapter: str, grid: Sequence[tuple[str, list[str]]], seeds: int | None, profile: str
+) -> list[Point]:
+    """Return the points of a grid, every one of them checked, in the grid's order.
+
+    ``seeds`` counts up from the seed that the chapter has without a sweep. Raises
+    ``RequestError`` for a name or value that the chapter does not allow.
+    """
+    parameters = declared(project.source(chapter), chapter)
+    overrides = project.profile_values(chapter, profile)
+    without = resolve(parameters, overrides, {})
+    axes = dict(grid)
+    if len(axes) < len(grid):
+        repeated = next(name for name, _ in grid if [one for one, _ in grid].count(name) > 1)
+        raise RequestError(f"--grid {repeated!r} is given twice; allowed: once")
+    for name, values in grid:
+        for value in values:
+            resolve(parameters, overrides, {name: value})
+    if seeds is not None:
+        if not 1 <= seeds <= MOST_POINTS or "seed" in axes:
+            raise RequestError(
+                f"--seeds {seeds}: allowed 1 to {MOST_POINTS}, and no --grid seed=... beside it"
+            )
+        if ("seed", "int") not in {(one.name, one.type) for one in parameters}:
+            raise RequestError(
+                f"--seeds {seeds}: chapter {chapter!r} has no seed; allowed: one with seed: int"
+            )
+        first = {one.name: without.get(one.name, one.default) for one in parameters}["seed"]
+        axes["seed"] = [str(first + offset) for offset in range(seeds)]
+        for value in axes["seed"]:
+            resolve(parameters, overrides, {"seed": value})
+    if not axes:
+        raise RequestError("a sweep needs --grid or --seeds; allowed: --grid NAME=value,value,… or --seeds K")
+    size = 1
+    for values in axes.values():
+        size *= len(set(values))
+    if size > MOST_POINTS:
+        raise RequestError(f"the grid has {size} points; allowed: at most {MOST_POINTS}")
+    product = itertools.product(*(dict.fromkeys(values) for values in axes.values()))
+    return [Point(chapter, profile, dict(zip(axes, values, strict=True))) for values in product]
+
+
+def parse_axis(text: str) -> tuple[str, list[str]]:
+    """Read ``NAME=v1,v2``; a value that is a list keeps the commas inside its brackets.
+
+    >>> parse_axis("widths=[8, 16],[32]")
+    ('widths', ['[8, 16]', '[32]'])
+    """
+    name, equals, values = text.partition("=")
+    parts: list[str] = [""]
+    depth = 0
+    for letter in values:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    parts = [part.strip() for part in parts]
+    if not name or not equals or not all(parts):
+        raise RequestError(f"--grid {text!r} cannot be read; allowed: NAME=value,value,…")
+    return name, parts
+
+
+def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: int | None) -> Path:
+    """Run every point that has no result yet, gather the results, and return their folder.
+
+    A point that fails costs no other; at the end ``RunError`` names those that failed. Called
+    again with the same folder, it runs what is missing or out of date.
+    """
+    where = workers(project, jobs)
+    if output is None:
+        names = json.dumps(sorted(point.name for point in grid))
+        output = project.build / "sweeps" / f"{grid[0].chapter}-{sha256(names.encode()).hexdigest()[:8]}"
+    folder = writable(output)
+    run_points(project, grid, folder, where, "sweep", ["gather", str(folder)])
+    require_all(folder, grid)
+    return folder
+
+
+def gather(folder: Path) -> list[Path]:
+    """Put the results that a sweep has so far into tables and a picture; return their paths.
+
+    ``evidence.csv`` and ``evidence.svg`` hold the records, ``rows.csv`` the rows, if there are any.
+    Raises ``RequestError`` if the folder is not a sweep's.
+    """
+    done = [point for point in planned(folder) if is_done(folder, point)]
+    runs = [(point, executed(folder, point)) for point in done]
+    records = [(point, record) for point, run in runs for record in records_of(run)]
+    evidence = [{"point": point.name, **point.values, **asdict(one)} for point, one in records]
+    rows = [
+        {"point": point.name, **point.values, **row, **_provenance(run)}
+        for point, run in runs
+        for row in rows_of(run)
+    ]
+    written = []
+    for name, table in {"evidence.csv": evidence, "rows.csv": rows}.items():
+        if table:
+            _write_table(folder / name, table)
+            written.append(folder / name)
+    if records:
+        (folder / "evidence.svg").write_text(_picture(done, records))
+        written.append(folder / "evidence.svg")
+    return written
+
+
+def _provenance(run: nbformat.NotebookNode) -> dict[str, Any]:
+    record, times = run.metadata["l2scaling"], run.metadata["papermill"]
+    return {
+        "source": record["source"][:12],
+        "torch": record["versions"]["torch"],
+        "started": times["start_time"][:19],
+        "seconds": round(times["duration"], 1),
+    }
+
+
+def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> str:
+    pairs = list(records)
+    quantities = list(dict.fromkeys(record.quantity for _, record in pairs))
+    holds = {(point.name, record.quantity): record.holds for point, record in pairs}
+    table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]
+    from l2scaling.publish.evidence import sweep_figure  # brings seaborn, which no other command needs
+
+    return sweep_figure.outcomes([point.words for point in done], quantities, table).svg()
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)

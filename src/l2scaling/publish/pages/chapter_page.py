@@ -1,0 +1,115 @@
+"""From an executed notebook to the source of its page: run card, addresses, references."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+
+from l2scaling.evidence import MIME, ROWS_MIME, Record
+from l2scaling.publish.pages import citation, ledger
+from l2scaling.publish.runs.parameters import Parameter
+
+
+def write_figures_for_other_pages(
+    runs: dict[str, nbformat.NotebookNode], titles: dict[str, str], folder: Path
+) -> None:
+    """Write the figures of cells tagged ``for-other-pages``, each as a drawing and a page to include."""
+    for chapter, notebook in runs.items():
+        for cell in notebook.cells:
+            if "for-other-pages" in cell.metadata.get("tags", []):
+                (output,) = cell.outputs
+                figure = cell.metadata["mystnb"]["figure"]
+                origin = f"[Drawn in: {titles[chapter]}](#{_code_anchor(figure['name'])})."
+                (folder / f"{figure['name']}.svg").write_text(output.data["image/svg+xml"])
+                (folder / f"{figure['name']}.md").write_text(
+                    f"```{{figure}} _generated/{figure['name']}.svg\n:name: {figure['name']}\n"
+                    f":alt: {output.metadata['alt']}\n\n{figure['caption']} {origin}\n```\n"
+                )
+
+
+def dressed(
+    chapter: str,
+    notebook: nbformat.NotebookNode,
+    parameters: Sequence[Parameter],
+    cited: citation.Reference,
+    repository: str | None,
+) -> nbformat.NotebookNode:
+    """Add to an executed notebook what its page shows besides; return the same notebook.
+
+    That is reading time, run card, an address for each record and for each cell that drew a
+    figure, the alternative text that the figure's code computed, and how to cite the chapter.
+    ``repository`` is its web address, where one is known.
+    """
+    card = ledger.run_card(parameters, notebook, cited.run, _files(chapter, notebook, repository))
+    fillings = {"reading-time": ledger.reading_time(notebook), "run-card": card}
+    cells = []
+    for cell in notebook.cells:
+        for tag in fillings.keys() & set(cell.metadata.get("tags", [])):
+            cell.source += "\n\n" + fillings[tag]
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            data.pop(ROWS_MIME, None)  # the table stands beside it as Markdown
+            if records := data.pop(MIME, None):  # data for gather, not for a reader
+                data["text/markdown"] = ledger.evidence_table(Record(**one) for one in records)
+            alt = output.get("metadata", {}).get("alt")
+            if alt:
+                cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt
+        if "figure" in cell.metadata.get("mystnb", {}):
+            cells.append(_before_figure(cell))
+        cells.append(cell)
+    cells.append(
+        nbformat.v4.new_markdown_cell(_cite_section(chapter, notebook, cited), id="cite-this-chapter")
+    )
+    notebook.cells = cells
+    return notebook
+
+
+def _before_figure(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Let a figure's caption lead to the cell that drew it; return what gives that cell an address.
+
+    A figure for another page is not shown, but the cell that drew it is.
+    """
+    figure = cell.metadata["mystnb"]["figure"]
+    words = f"({_code_anchor(figure['name'])})="
+    tags = cell.metadata.get("tags", [])
+    if "for-other-pages" in tags:
+        cell.metadata["tags"] = ["for-other-pages", "remove-output", "hide-input"]
+        words = f"This cell draws {{numref}}`{figure['name']}`.\n\n{words}"
+    else:
+        figure["caption"] += f" [Drawn by this cell](#{_code_anchor(figure['name'])})."
+    return nbformat.v4.new_markdown_cell(words, id=_code_anchor(figure["name"]))
+
+
+def _code_anchor(figure: str) -> str:
+    return f"code-{figure}"
+
+
+def _cite_section(chapter: str, notebook: nbformat.NotebookNode, cited: citation.Reference) -> str:
+    words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    results = re.findall(r"^:label: (\S+)$", words, re.MULTILINE)
+    figures = [
+        cell.metadata["mystnb"]["figure"]["name"]
+        for cell in notebook.cells
+        if "figure" in cell.metadata.get("mystnb", {})
+    ]
+    addresses = [f"{{prf:ref}}`{name}` `#{name}`" for name in results]
+    addresses += [f"{{numref}}`{name}` `#{name}`" for name in figures]
+    lines = [f"(cite-{chapter})=\n## Cite this chapter", citation.boxes(cited, chapter)]
+    if addresses:
+        lines.append(f"Numbers may change, addresses do not: {', '.join(addresses)}.")
+    return "\n\n".join(lines)
+
+
+def _files(chapter: str, notebook: nbformat.NotebookNode, repository: str | None) -> list[str]:
+    """Return links to a chapter's notebook as it was executed, as it was written, and in its repository."""
+    folder = "/book/_generated/notebooks"
+    links = [
+        f"{{download}}`executed notebook <{folder}/{chapter}.executed.ipynb>`",
+        f"{{download}}`source notebook <{folder}/{chapter}.ipynb>`",
+    ]
+    record = notebook.metadata["l2scaling"]
+    if repository:
+        version = record["commit"] if record["commit"] and not record["dirty"] else "main"
+        links.append(f"[source in the repository]({repository}/blob/{version}/notebooks/{chapter}.ipynb)")
+    return links

@@ -1,0 +1,224 @@
+"""What the book says of its own evidence: verdicts, run cards and the table of runs, as Markdown."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import nbformat
+
+from l2scaling.evidence import Record, number, records_table
+from l2scaling.publish.evidence.claims import THREADS, UNTRIED, Claim, claim_anchor, verdict
+from l2scaling.publish.evidence.controls import Outcome
+from l2scaling.publish.evidence.robustness import Finding
+from l2scaling.publish.runs.parameters import Parameter
+
+
+def controls_page(outcomes: Sequence[Outcome]) -> str:
+    """Return the table of claims, what was broken, and what became of the verdict."""
+    lines = [
+        "| claim | what was broken | verdict | records met | a record that fell | predicted | before "
+        "| under it |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for one in outcomes:
+        given = " ".join(f"`-p {name} {value}`" for name, value in one.parameters.items())
+        claim = f"[{one.claim}](#{claim_anchor(one.claim)})"
+        under = "none" if one.under is None else number(one.under)
+        lines.append(
+            f"| {claim} | [{one.chapter}](../notebooks/{one.chapter}.ipynb): {one.sabotage} ({given}) "
+            f"| {one.verdict.partition(';')[0]} | {one.met} of {one.records}, then {one.met_under} "
+            f"| {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
+    """Return, a chapter at a time, what each value kept and broke, and whether that was expected."""
+    right = sum(one.found == one.expected for one in findings)
+    kept = sum(one.found == "keeps" for one in findings)
+    surprises = [one for one in findings if one.found == "breaks" != one.expected]
+    sections = [
+        f"Of {len(findings)} settings beyond the published ones, {kept} keep every record and "
+        f"{len(findings) - kept} break at least one. In {right} it went as expected beforehand; "
+        f"{len(surprises)} broke something where we had expected nothing to break, and "
+        f"{len(findings) - right - len(surprises)} held where we had expected a break."
+    ]
+    for chapter in dict.fromkeys(one.chapter for one in findings):
+        lines = [
+            f"## {titles[chapter]}",
+            "",
+            f"[To the chapter](../notebooks/{chapter}.ipynb).",
+            "",
+            "| parameter | value | records kept | what fell | expected |",
+            "| --- | --- | --- | --- | --- |",
+        ]
+        for one in findings:
+            if one.chapter == chapter:
+                fell = "; ".join(_named(quantity, claim) for quantity, claim in one.fallen) or "nothing"
+                expected = one.expected if one.found == one.expected else f"**{one.expected}**"
+                lines.append(
+                    f"| `{one.parameter}` | `{one.value}` | {one.kept} of {one.met} | {fell} | {expected} |"
+                )
+        sections.append("\n".join(lines))
+    return "\n\n".join(sections) + "\n"
+
+
+def _named(quantity: str | None, claim: str | None) -> str:
+    return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
+
+
+def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str]) -> str:
+    """Return all claims with speaker, thread, verdict, records and chapters.
+
+    ``titles`` maps the name of each chapter in the book to its title.
+    """
+    summary = ["| claim | in short | verdict |", "| --- | --- | --- |"]
+    sections = []
+    for claim in claims:
+        own = [record for record in records if record.claim == claim.id]
+        ruling = verdict(claim, own, list(titles))
+        summary.append(f"| [{claim.id}](#{claim_anchor(claim.id)}) | {claim.claim} | {ruling} |")
+        sections.append(_section(claim, own, ruling, titles))
+    return "\n".join(summary) + "\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _section(claim: Claim, records: Sequence[Record], ruling: str, titles: dict[str, str]) -> str:
+    name, address = THREADS[claim.thread]
+    done = [_link(chapter, titles) for chapter in claim.chapters if chapter in titles]
+    awaited = [chapter for chapter in claim.chapters if chapter not in titles]
+    lines = [
+        # named before the heading is read, so that the heading's own link shows this address too
+        f"{{#{claim_anchor(claim.id)}}}\n## {claim.id}: {claim.claim}",
+        f"Said by: {claim.who}, [{name}]({address}).",
+        f"Verdict: **{ruling}**.",
+    ]
+    if records:
+        lines += [claim.because, records_table(_leading_to_chapters(records), claims=False)]
+    if done:
+        lines.append(f"Tried in: {'; '.join(done)}.")
+    if awaited:
+        lines.append(f"Awaits: {', '.join(awaited)}.")
+    return "\n\n".join(lines)
+
+
+def record_anchor(record: Record) -> str:
+    """Return the address of a record in its chapter, which stays as long as the quantity's words do."""
+    return f"record-{record.chapter}-{sha256(record.quantity.encode()).hexdigest()[:8]}"
+
+
+def evidence_table(records: Iterable[Record]) -> str:
+    """Return a chapter's records as Markdown, where each has an address and leads to its claim."""
+    return records_table(
+        [
+            replace(
+                record,
+                claim=record.claim and f"[{record.claim}](#{claim_anchor(record.claim)})",
+                quantity=f"[{record.quantity}]{{#{record_anchor(record)}}}",
+            )
+            for record in records
+        ]
+    )
+
+
+def _leading_to_chapters(records: Iterable[Record]) -> list[Record]:
+    return [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
+
+
+def _link(chapter: str, titles: dict[str, str]) -> str:
+    return f"[{titles[chapter]}](../notebooks/{chapter}.ipynb)"
+
+
+def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters: Sequence[str]) -> str:
+    """Return sentences that count claims by their ruling, and by whether our predictions were met."""
+    states = [verdict(claim, [one for one in records if one.claim == claim.id], chapters) for claim in claims]
+    tried = [state for state in states if state != UNTRIED]
+    words = {"holds": "hold", "fails": "fail", "conditional": "are conditional", "open": "are open"}
+    counts = ", ".join(
+        f"{count} {said}"
+        for word, said in words.items()
+        if (count := sum(state.startswith(word) for state in tried))
+    )
+    missed = sum("not met" in state for state in tried)
+    partly = sum(state.endswith("so far") for state in tried)
+    return (
+        f"Of {len(states)} claims, {len(tried)} have been tried: {counts}. In {missed} of them at least one "
+        "of our own predictions was not met"
+        + (f"; {partly} await a chapter" if partly else "")
+        + (f"; {len(states) - len(tried)} are not yet tried" if len(tried) < len(states) else "")
+        + ".\n"
+    )
+
+
+def reading_time(notebook: nbformat.NotebookNode) -> str:
+    """Return how long a chapter takes to read, at 180 words a minute, and took to run."""
+    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    seconds = notebook.metadata["papermill"]["duration"]
+    return f"**Time:** about {math.ceil(words / 180)} minutes to read; this run took {math.ceil(seconds)} s."
+
+
+def run_card(
+    parameters: Sequence[Parameter], notebook: nbformat.NotebookNode, run: str | None, files: Sequence[str]
+) -> str:
+    """Return a chapter's parameters with the values of this run, and when, with and from what it was made.
+
+    ``run`` is what references call this run; ``files`` are links to what there is to download.
+    """
+    record = notebook.metadata["l2scaling"]
+    lines = ["| parameter | meaning | default | this run |", "| --- | --- | --- | --- |"]
+    for one in parameters:
+        value = record["parameters"][one.name]
+        shown = f"`{value}`" if value == one.default else f"**`{value}`**"
+        lines.append(f"| `{one.name}` | {one.help} | `{one.default}` | {shown} |")
+    name, profile = record["chapter"], record["profile"]
+    seconds = notebook.metadata["papermill"]["duration"]
+    lines += [
+        "",
+        f"- **Run** `{run}`, profile `{profile}`; started {_started(notebook)} UTC, took {seconds:.0f} s.",
+        f"- **With** {_setup(record)}.",
+        f"- **From** {_sources(record)}.",
+        f"- **Files** {' · '.join(files)}",
+        f"- **Repeat**\n\n  ```bash\n  l2scaling run {name} --profile {profile}\n  ```",
+    ]
+    return "\n".join(lines)
+
+
+def runs_page(
+    runs: Sequence[nbformat.NotebookNode], titles: dict[str, str], names: dict[str, str | None]
+) -> str:
+    """Return the table of the runs behind this book: when, how long, with what, from what.
+
+    ``names`` holds what references call the run of each chapter.
+    """
+    lines = ["| chapter | run | started (UTC) | seconds | setup |", "| --- | --- | --- | --- | --- |"]
+    setups = list(dict.fromkeys(_setup(notebook.metadata["l2scaling"]) for notebook in runs))
+    for notebook in runs:
+        record, seconds = notebook.metadata["l2scaling"], notebook.metadata["papermill"]["duration"]
+        name, setup = record["chapter"], setups.index(_setup(record)) + 1
+        lines.append(
+            f"| {_link(name, titles)} | `{names[name]}` | {_started(notebook)} | {seconds:.1f} | {setup} |"
+        )
+    total = sum(notebook.metadata["papermill"]["duration"] for notebook in runs)
+    profile = runs[0].metadata["l2scaling"]["profile"]
+    lines += ["", f"Profile `{profile}`; {total / 60:.1f} minutes in all, counted one after the other.", ""]
+    lines += [f"**Setup {number}.** {setup}.\n" for number, setup in enumerate(setups, 1)]
+    return "\n".join(lines)
+
+
+def _started(notebook: nbformat.NotebookNode) -> str:
+    start: str = notebook.metadata["papermill"]["start_time"]
+    return start[:16].replace("T", " ")
+
+
+def _setup(record: dict[str, Any]) -> str:
+    threads = f"{record['threads']} thread{'s' if record['threads'] != '1' else ''}"
+    made = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+    commit = f"commit `{record['commit'][:12]}`" if record["commit"] else "commit unknown"
+    changed = ", changed since" if record["dirty"] else ""
+    return f"{record['processor']}, {threads}; {made}; {commit}{changed}"
+
+
+def _sources(record: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} `{digest[:8]}`" for name, digest in record["hashes"].items())
+    return f"sources with SHA-256 `{record['source'][:16]}` ({parts})"

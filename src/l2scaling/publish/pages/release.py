@@ -1,0 +1,132 @@
+"""A release: one archive of the pages, the executed notebooks and the results, with their sums.
+
+A zip file, because every system opens one without a tool to install, and a repository such as
+Zenodo shows what is in it. Extracted, it needs no server and no other host.
+"""
+
+import hashlib
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.evidence import results
+from l2scaling.publish.locks import exclusive
+from l2scaling.publish.pages import citation
+from l2scaling.publish.pages.pdf import DRAFT
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs import executed
+
+SUMS = "SHA256SUMS"
+
+
+WORDS = ("CITATION.cff", "LICENSE", "LICENSE-TEXT")
+
+
+YEARS = range(1980, 2108)
+"""A zip file knows no others."""
+
+
+def release(project: Project, profile: str, site: Path, folder: Path) -> Path:
+    """Write the archive of a built site, of its runs and of the results, and return its path.
+
+    The same files give the same bytes, where the same zlib packs them. Raises ``RequestError`` if
+    the site or a run is missing or is not of the sources as they are now, ``RunError`` if the
+    evidence may not be published; an archive that is there is replaced only by a whole one.
+    """
+    book = citation.book_reference(project)
+    moment = _moment(book.date)
+    name = f"l2scaling-{book.version}" + ("" if profile == "published" else f"-{profile}")
+    archive = folder / f"{name}.zip"
+    with exclusive(project, archive), exclusive(project, site):  # no build replaces it meanwhile
+        _check(project, profile, site)
+        contents = dict(_contents(project, profile, site))
+        contents["README.txt"] = _README.format(
+            title=book.book, version=book.version, profile=profile, name=name
+        ).encode()
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = archive.with_suffix(".draft")
+        _pack(draft, name, contents, moment)
+        draft.replace(archive)
+    return archive
+
+
+def _moment(released: tuple[int, int, int]) -> tuple[int, int, int, int, int, int]:
+    """Return the time that all files of the archive carry: a setting's, or that of the release."""
+    text = os.environ.get("SOURCE_DATE_EPOCH") or ""
+    if not text:
+        return (*released, 0, 0, 0)
+    moment = datetime.fromtimestamp(int(text), UTC) if re.fullmatch(r"\d{1,10}", text) else None
+    if moment is None or moment.year not in YEARS:
+        raise RequestError(
+            f"SOURCE_DATE_EPOCH cannot be {text!r}; "
+            f"allowed: seconds since 1970, in the years {YEARS[0]} to {YEARS[-1]}"
+        )
+    return moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second
+
+
+def _check(project: Project, profile: str, site: Path) -> None:
+    """Raise an error unless the site shows the runs of a profile, fresh and fit to publish."""
+    chapters = project.chapters()
+    results.check(project, profile, chapters, executed.gather(project, profile, chapters))
+    if not (site / "index.html").is_file():
+        raise RequestError(f"{str(site)!r} holds no built book; allowed: a folder made by l2scaling site")
+    for chapter in chapters:
+        run = project.run_path(chapter, profile).read_bytes()
+        shown = [path.read_bytes() for path in site.glob(f"_downloads/*/{chapter}.executed.ipynb")]
+        if shown != [run]:
+            raise RequestError(
+                f"{str(site)!r} does not show the run of chapter {chapter!r} in profile {profile!r}; "
+                "allowed: a site built from it, which make book makes"
+            )
+
+
+def _contents(project: Project, profile: str, site: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of what comes into the archive from files."""
+    for path in sorted(site.rglob("*")):
+        # a printing that was killed leaves drafts
+        if path.is_file() and not path.name.startswith(DRAFT) and path.suffix != ".draft":
+            yield f"html/{path.relative_to(site).as_posix()}", path.read_bytes()
+    for chapter in project.chapters():
+        yield f"notebooks/{chapter}.ipynb", project.run_path(chapter, profile).read_bytes()
+    for pattern in ("*.json", "*.csv"):
+        for path in project.results.glob(pattern):
+            yield f"results/{path.name}", path.read_bytes()
+    for word in WORDS:
+        if (project.root / word).is_file():
+            yield word, (project.root / word).read_bytes()
+
+
+def _pack(path: Path, name: str, contents: dict[str, bytes], moment: tuple[int, ...]) -> None:
+    sums = "".join(f"{hashlib.sha256(contents[one]).hexdigest()}  {one}\n" for one in sorted(contents))
+    with zipfile.ZipFile(path, "w") as archive:
+        for one, data in sorted({**contents, SUMS: sums.encode()}.items()):
+            entry = zipfile.ZipInfo(f"{name}/{one}", moment)  # type: ignore[arg-type]
+            entry.create_system = 3  # Unix, so that the mode below counts
+            entry.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(entry, data, zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+_README = """\
+{title}
+Version {version}, from the runs of profile "{profile}".
+
+To read, open html/index.html in a browser. The pages ask nothing of any other host.
+
+  html/       the book
+  notebooks/  the executed notebook behind each chapter; it names its commit, versions and machine
+  results/    the reviewed evidence: what each chapter predicted and measured
+
+To verify, in this folder, {name}:
+
+  sha256sum -c --quiet SHA256SUMS       (on macOS: shasum -a 256 -c SHA256SUMS)
+
+It is silent, or names each file that is not as it was released.
+
+To cite, see CITATION.cff. Code is under the licence in LICENSE (MIT), text and figures under the
+one in LICENSE-TEXT (CC BY 4.0).
+"""

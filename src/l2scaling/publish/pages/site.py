@@ -1,0 +1,261 @@
+"""From executed notebooks to HTML: lay out the sources, build them, put the site in place."""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import yaml
+
+from l2scaling.publish.errors import RequestError, RunError
+from l2scaling.publish.evidence import controls, results, robustness
+from l2scaling.publish.evidence.claims import read_claims
+from l2scaling.publish.locks import exclusive
+from l2scaling.publish.pages import api, chapter_page, citation, ledger
+from l2scaling.publish.project import Project, read_yaml, title, writing
+from l2scaling.publish.runs import executed, private
+from l2scaling.publish.runs.parameters import declared
+
+
+def build_site(project: Project, profile: str, destination: Path) -> Path:
+    """Build the book from a profile's runs and replace ``destination`` with it.
+
+    Returns the path of index.html. A run that is out of date, evidence that may not be
+    published, or any warning of Jupyter Book raises ``RunError`` and leaves ``destination`` as
+    it was; a destination that holds anything but a built book raises ``RequestError``.
+    """
+    major = version("jupyter-book").split(".")[0]
+    if major != "1":
+        raise RunError(f"Jupyter Book {major}.x is installed; allowed: 1.x, which 'make book' installs")
+    work = project.build / "work" / profile
+    log = project.build / f"site-{profile}.log"
+    place = _place(destination)
+    # what is wrong with the request is found before anything is written
+    citation.book_reference(project)
+    read_claims(project)
+    _config(project)
+    if not project.chapters():
+        raise RequestError("_toc.yml names no chapter; allowed: one or more files of notebooks/")
+    for chapter in project.chapters():
+        executed.require_run(project, chapter, profile)
+    log.write_text("")  # a folder that cannot be written is named for what it is
+    with exclusive(project, work), exclusive(project, place):
+        _restore(place)
+        shutil.rmtree(work, ignore_errors=True)
+        started = time.time()
+        with contextlib.ExitStack() as runs:  # none of which is replaced while they are read
+            for chapter in project.chapters():
+                runs.enter_context(exclusive(project, project.run_path(chapter, profile)))
+            assemble(project, profile, work / "source")
+        _build(work, log)
+        _require_unchanged(project, started)
+        _replace(work / "output" / "_build" / "html", place)
+    return destination / "index.html"
+
+
+def _require_unchanged(project: Project, since: float) -> None:
+    """Refuse pages of sources that were edited meanwhile, of which Snakemake would know nothing."""
+    names = ("_toc.yml", "_config.yml", "CITATION.cff")
+    sources = [*(project.root / "book").rglob("*"), *(project.root / name for name in names)]
+    for path in sources:
+        if path.is_file() and path.stat().st_mtime > since:
+            name = path.relative_to(project.root)
+            raise RunError(f"{name} was edited while the pages were built from it; build again")
+
+
+def _place(destination: Path) -> Path:
+    """Return the destination's true path; refuse what holds other things, as they would be lost."""
+    with writing(destination, "a new folder"):
+        place = destination.resolve()
+        other = place.is_dir() and any(place.iterdir()) and not (place / "searchindex.js").is_file()
+        if other or (place.exists() and not place.is_dir()):
+            raise RequestError(
+                f"output {str(destination)!r} is no built book; "
+                "allowed: a new folder, or one of an earlier build"
+            )
+    return place
+
+
+def _build(work: Path, log: Path) -> None:
+    builder = str(Path(sys.executable).with_name("jupyter-book"))
+    command = [builder, "build", "source", "--path-output", "output", "-W", "-n", "--keep-going"]
+    with log.open("w") as file, private.folder() as own:
+        settings = private.environment(own, os.environ)
+        done = subprocess.run(command, cwd=work, env=settings, stdout=file, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise RunError(f"Jupyter Book failed: {_first_complaint(log)}; whole log: {log}")
+
+
+def assemble(project: Project, profile: str, source: Path) -> None:
+    """Lay the book's words and the executed notebooks over the same relative paths in ``source``.
+
+    Evidence is checked first; tables that the book makes of it are written beside the pages
+    that include them, in ``book/_generated``.
+    """
+    from l2scaling.publish.pages import explorer  # brings torch, which no other command needs
+
+    chapters = project.chapters()
+    runs = {chapter: executed.executed(project, chapter, profile) for chapter in chapters}
+    titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
+    records = [record for notebook in runs.values() for record in executed.records_of(notebook)]
+    results.check(project, profile, chapters, records)
+
+    # each reads the runs it refers to, so once
+    references = {what: citation.reference(project, what, profile) for what in ["book", *chapters]}
+
+    shutil.copytree(project.root / "book", source / "book")
+    shutil.copy(project.root / "_toc.yml", source)
+    _write_config(project, source / "_config.yml")
+    generated = source / "book" / "_generated"
+    generated.mkdir()
+    chapter_page.write_figures_for_other_pages(runs, titles, generated)
+    _write_references(references, generated)
+    _copy_notebooks(project, profile, chapters, generated / "notebooks")
+    claims = read_claims(project)
+    for name, text in {
+        "verdicts": ledger.verdicts_page(claims, records, titles),
+        "verdict-counts": ledger.verdict_counts(claims, records, chapters),
+        "runs": ledger.runs_page(
+            list(runs.values()), titles, {name: references[name].run for name in chapters}
+        ),
+        "controls": ledger.controls_page(controls.published(project)),
+        "robustness": ledger.robustness_page(robustness.published(project), titles),
+        "reference": api.reference_page(),
+        "cite-book": citation.boxes(references["book"], "book"),
+        "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
+    }.items():
+        (generated / f"{name}.md").write_text(text)
+    explorer.write_tables(source / "book" / "_extra" / "explorer")
+
+    (source / "notebooks").mkdir()
+    address = repository(project)
+    for chapter, notebook in runs.items():
+        parameters = declared(project.source(chapter), chapter)
+        page = chapter_page.dressed(chapter, notebook, parameters, references[chapter], address)
+        nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
+
+
+def _cited(one: citation.Reference, chapter: str) -> str:
+    return f"{citation.as_markdown(one)} [Formats](#cite-{chapter})"
+
+
+def _write_references(references: dict[str, citation.Reference], folder: Path) -> None:
+    """Write the files that *Cite this chapter* offers, and the tags that go into pages' heads."""
+    (folder / "cite").mkdir()
+    tags = {}
+    for what, one in references.items():
+        for form, suffix in citation.SUFFIXES.items():
+            (folder / "cite" / f"{what}.{suffix}").write_text(citation.written(one, form) + "\n")
+        page = "book/index" if what == "book" else f"notebooks/{what}"
+        tags[page] = citation.meta_tags(one)
+    (folder / "meta-tags.json").write_text(json.dumps(tags))
+
+
+def _copy_notebooks(project: Project, profile: str, chapters: Iterable[str], folder: Path) -> None:
+    """Lay out for download, byte by byte, each chapter as it was written and as it was executed."""
+    folder.mkdir()
+    for chapter in chapters:
+        shutil.copyfile(project.notebooks / f"{chapter}.ipynb", folder / f"{chapter}.ipynb")
+        shutil.copyfile(project.run_path(chapter, profile), folder / f"{chapter}.executed.ipynb")
+
+
+def repository(project: Project) -> str | None:
+    """Return the web address of the repository, if a setting or the git remote gives one.
+
+    The environment variable ``L2SCALING_REPOSITORY`` comes first.
+    """
+    address = os.environ.get("L2SCALING_REPOSITORY", "")
+    if not address:
+        command = ["git", "-C", str(project.root), "remote", "get-url", "origin"]
+        try:
+            address = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        except FileNotFoundError:
+            return None
+    address = re.sub(r"^git@([^:/]+):", r"https://\1/", address).removesuffix(".git").rstrip("/")
+    return address if re.fullmatch(r"https?://[^/\s@]+/\S+", address) else None
+
+
+def address(project: Project) -> str | None:
+    """Return the web address of the published book, if a setting or CITATION.cff gives one.
+
+    The environment variable ``L2SCALING_ADDRESS`` comes first.
+    """
+    found = os.environ.get("L2SCALING_ADDRESS") or citation.book_reference(project).url or ""
+    return found.rstrip("/") + "/" if re.fullmatch(r"https?://[^/\s@]+(/\S*)?", found) else None
+
+
+def _config(project: Project) -> dict[str, Any]:
+    form = "settings of Jupyter Book, html among them"
+    config = read_yaml(project.root / "_config.yml", form)
+    if not isinstance(config, dict) or not isinstance(config.get("html"), dict):
+        raise RequestError(f"_config.yml is broken (it has no html); allowed: {form}")
+    return config
+
+
+def _write_config(project: Project, path: Path) -> None:
+    config = _config(project)
+    place = address(project)
+    if place:
+        config["html"]["baseurl"] = place
+    origin = repository(project)
+    if origin:
+        config["repository"] = {"url": origin, "branch": "main"}
+        buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
+        config["html"] |= dict.fromkeys(buttons, True)
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+
+
+def _first_complaint(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    marked = [line for line in lines if re.search(r"WARNING|ERROR|Error:", line)]
+    return re.sub(r"\x1b\[[0-9;]*m", "", (marked or lines or ["no output"])[0]).strip()
+
+
+def _old(place: Path) -> Path:
+    return place.with_name(f".{place.name}.old")
+
+
+def _restore(place: Path) -> None:
+    """Bring back the last good folder, if a build was killed between two renames of ``_replace``."""
+    if not place.exists() and _old(place).exists():
+        _old(place).rename(place)
+
+
+def _replace(new: Path, place: Path) -> None:
+    """Put a finished folder in place, in one step wherever the file system knows how to.
+
+    So a reader finds the old book or the new one at any moment, and so does whoever looks after
+    a kill. What was there before goes away with the folder in which the new one was made.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    near = place.with_name(f".{place.name}.new")  # to be renamed, it has to lie on the same disk
+    shutil.rmtree(near, ignore_errors=True)
+    shutil.move(new, near)
+    if not place.exists():
+        near.rename(place)
+    elif not _exchanged(near, place):
+        shutil.rmtree(_old(place), ignore_errors=True)
+        place.rename(_old(place))
+        near.rename(place)
+        shutil.rmtree(_old(place), ignore_errors=True)
+    shutil.rmtree(near, ignore_errors=True)
+
+
+def _exchanged(one: Path, other: Path) -> bool:
+    """Let two folders change places at once, and say whether this system and disk can do that."""
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE of Linux, for which Python has no name
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        return False
+    return rename(here, bytes(one), here, bytes(other), exchange) == 0

@@ -1,0 +1,14 @@
+"""Strict runs of notebooks, one or many, and what each is made from."""
+
+__all__ = [
+    "executed",
+    "kernels",
+    "many",
+    "parameters",
+    "private",
+    "provenance",
+    "run",
+    "scheduler",
+    "sources",
+    "warm",
+]

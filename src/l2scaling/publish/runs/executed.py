@@ -1,0 +1,81 @@
+"""What executed notebooks hold: records and rows, read with all that could be wrong with them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import nbformat
+
+from l2scaling.evidence import MIME, ROWS_MIME, Record
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import Project, brief, read_notebook
+from l2scaling.publish.runs.provenance import fault
+
+NUMBERS = ("predicted", "measured", "low", "high", "margin")
+
+
+def executed(project: Project, chapter: str, profile: str) -> nbformat.NotebookNode:
+    """Return the executed notebook of a chapter, or raise ``RequestError`` if there is none to trust.
+
+    Whatever reads a run of the book reads it here: it is this chapter's, in this profile with nothing
+    else set, whole, and made from the sources as they are.
+    """
+    require_run(project, chapter, profile)
+    what = f"run of chapter {chapter!r} in profile {profile!r}"
+    if wrong := fault(project, chapter, profile):
+        raise RequestError(f"{what} {wrong}; make one with: l2scaling run {chapter} --profile {profile}")
+    notebook = read_notebook(project.run_path(chapter, profile), what)
+    record, times = (notebook.metadata.get(name) for name in ("l2scaling", "papermill"))
+    if not (
+        record.keys() >= {"chapter", "parameters", "source"}
+        and isinstance(times, dict)
+        and isinstance(times.get("duration"), int | float)
+    ):
+        raise RequestError(f"{what} does not say how it was made; allowed: what l2scaling run writes")
+    return notebook
+
+
+def require_run(project: Project, chapter: str, profile: str) -> None:
+    """Raise ``RequestError`` unless the chapter has a run in this profile."""
+    if not project.run_path(chapter, profile).is_file():
+        raise RequestError(
+            f"chapter {chapter!r} has no run in profile {profile!r}; "
+            f"make one with: l2scaling run {chapter} --profile {profile}"
+        )
+
+
+def records_of(notebook: nbformat.NotebookNode) -> list[Record]:
+    """Return the records that an executed notebook carries, or raise ``RequestError`` if one is broken.
+
+    What is not finite stands there as text.
+    """
+    try:
+        return [
+            _record(entry)
+            for cell in notebook.cells
+            if cell.cell_type == "code"
+            for output in cell.outputs
+            for entry in output.get("data", {}).get(MIME, [])
+        ]
+    except (TypeError, ValueError) as error:
+        raise RequestError(
+            f"evidence in a run cannot be read ({brief(error)}); allowed: what l2scaling.evidence writes"
+        ) from error
+
+
+def _record(entry: Any) -> Record:
+    record = Record(**(entry | {name: float(entry[name]) for name in NUMBERS}))
+    texts = (record.claim or "", record.chapter, record.quantity, record.kind)
+    if not all(isinstance(one, str) for one in texts) or not isinstance(record.n, int):
+        raise TypeError(f"a field of {record.quantity!r} has the wrong type")
+    return record
+
+
+def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Record]:
+    """Return the records of the named chapters' runs in a profile."""
+    return [record for chapter in chapters for record in records_of(executed(project, chapter, profile))]
+
+
+def rows_of(run: nbformat.NotebookNode) -> list[dict[str, Any]]:
+    """Return the result rows that an executed notebook carries."""
+    outputs = (output for cell in run.cells for output in cell.get("outputs", []))
+    return [dict(row) for output in outputs for row in output.get("data", {}).get(ROWS_MIME, [])]

@@ -1,0 +1,103 @@
+"""torch.nn networks and torch.optim optimisers, as users have them."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from l2scaling.laws.shapes import Initializer, Layer
+
+Make = Callable[[list], torch.optim.Optimizer]
+"""Takes parameters, or groups of them, and returns the optimiser that will move them."""
+
+
+MOMENTUM, SECOND = 0.9, 0.999
+"""torch's default decay rates of Adam's two moving averages."""
+
+
+OPTIMIZERS = ("SGD", "Adam", "AdamW")
+
+
+NO_EPSILON = 1e-300  # in place of zero, which torch refuses or divides by; vanishes beside any variance
+
+
+def optimizer(name: str, learning_rate: float, coefficient: float, epsilon: float = 1e-8) -> Make:
+    """Return a maker of ``torch.optim``'s optimiser of that name, with its ``weight_decay``.
+
+    ``epsilon`` is what Adam and AdamW add to the root of the second moment.
+    Raises ``ValueError`` for another name, naming the allowed ones.
+
+    >>> w = torch.ones(1)
+    >>> w.grad = torch.zeros(1)
+    >>> optimizer("AdamW", 0.5, 0.25)([w]).step()
+    >>> w.item()
+    0.875
+
+    Used in: adaptive-optimizers.
+    """
+    if name == "SGD":
+        return partial(torch.optim.SGD, lr=learning_rate, weight_decay=coefficient, fused=True)
+    if name in ("Adam", "AdamW"):
+        kind: Any = torch.optim.Adam if name == "Adam" else torch.optim.AdamW
+        settings: dict[str, Any] = {"betas": (MOMENTUM, SECOND), "eps": epsilon, "fused": True}
+        return partial(kind, lr=learning_rate, weight_decay=coefficient, **settings)
+    raise ValueError(f"optimizer {name!r} is unknown; allowed: {', '.join(OPTIMIZERS)}")
+
+
+def torch_network(
+    layers: Sequence[Layer], initializer: Initializer, random: torch.Generator
+) -> torch.nn.Sequential:
+    """Build the ReLU network of dense ``layers``, without biases, drawn by the initialiser.
+
+    >>> from l2scaling.networks import dense_layers, find_initializer
+    >>> network = torch_network(dense_layers([3, 5, 1]), find_initializer("he"), torch.Generator())
+    >>> network(torch.ones(2, 3)).shape
+    torch.Size([2, 1])
+
+    Used in: initialization, backprop.
+    """
+    parts: list[torch.nn.Module] = []
+    for layer in layers:
+        linear = torch.nn.utils.skip_init(torch.nn.Linear, layer.inputs, layer.outputs, bias=False)
+        with torch.no_grad():
+            initializer.draw(linear.weight, layer, random)
+        parts += [linear, torch.nn.ReLU()]
+    return torch.nn.Sequential(*parts[:-1])
+
+
+def normalised_network(
+    inputs: int, width: int, outputs: int, depth: int, random: torch.Generator
+) -> torch.nn.Sequential:
+    """Return a float64 ReLU network in which a batch normalisation follows every hidden weight layer.
+
+    The normalisations have no weights of their own, keep no averages, and add to the variance
+    a constant too small to change it, so that the hidden layers do not feel the scale of their
+    weights. He's start, no biases. Raises ``ValueError`` if ``depth`` is below 2.
+
+    >>> sum(w.numel() for w in normalised_network(64, 32, 10, 3, torch.Generator()).parameters())
+    3392
+
+    Used in: adaptive-optimizers.
+    """
+    if depth < 2:
+        raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
+    sides = [inputs, *[width] * (depth - 1), outputs]
+    modules: list[torch.nn.Module] = []
+    for place, (fan_in, fan_out) in enumerate(itertools.pairwise(sides), 1):
+        layer = torch.nn.Linear(fan_in, fan_out, bias=False, dtype=torch.float64)
+        torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=random)
+        modules.append(layer)
+        if place < depth:
+            normalise = torch.nn.BatchNorm1d(width, eps=NO_EPSILON, affine=False, track_running_stats=False)
+            modules += [normalise, torch.nn.ReLU()]
+    return torch.nn.Sequential(*modules)
+
+
+def without_normalisation(model: torch.nn.Sequential) -> torch.nn.Sequential:
+    """Return the same layers without the batch normalisations; weights are shared.
+
+    Used in: adaptive-optimizers.
+    """
+    return torch.nn.Sequential(*(one for one in model if not isinstance(one, torch.nn.BatchNorm1d)))

@@ -1,0 +1,96 @@
+"""Tasks: a data set cut into training and validation samples, ready to train on."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from l2scaling import datasets
+
+COMPONENTS = 64
+"""Inputs with more features are projected to as many principal components of the training part."""
+
+
+MOST_VALIDATION = 2000
+
+
+FEWEST_VALIDATION = 100
+"""Bounds on the samples kept to judge a network; a task that leaves fewer is refused."""
+
+
+class Task(NamedTuple):
+    """What one repetition trains on and is judged by; validation targets are never noisy.
+
+    Used in: scaling-cell, scaling-rules.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    X_validation: np.ndarray
+    y_validation: np.ndarray
+    classes: int | None
+
+
+@lru_cache(maxsize=64)
+def make_task(data: str, samples: int, noise: float, seed: int, repetition: int) -> Task:
+    """Split a data set at random, shuffle a share of the training targets, and project wide inputs.
+
+    The ``samples`` training rows of a smaller task are the first of a larger one's. Of them a share
+    ``noise`` is drawn, and their targets change places at random, which serves classes and real
+    targets alike. Inputs of more than 64 features become the leading principal components of the
+    training part, scaled by one common factor to a mean square of one.
+    Raises ``ValueError`` for a noise outside 0 to 1, or samples that leave too few for validation.
+
+    >>> one = task("diabetes", 256, 0.2, seed=0, repetition=0)
+    >>> one.X.shape, one.X_validation.shape, one.classes
+    ((256, 10), (186, 10), None)
+    >>> task("diabetes", 400, 0.2, seed=0, repetition=0)
+    Traceback (most recent call last):
+        ...
+    ValueError: samples 400 of diabetes: allowed 2 to 342, so that 100 are left to judge by
+
+    Used in: scaling-cell, scaling-rules.
+    """
+    if not 0 <= noise <= 1:
+        raise ValueError(f"noise {noise}: allowed 0 to 1")
+    source = loaded(data)
+    most = largest_training_set(data)
+    if not 2 <= samples <= most:
+        raise ValueError(
+            f"samples {samples} of {data}: allowed 2 to {most}, "
+            f"so that {FEWEST_VALIDATION} are left to judge by"
+        )
+    order = np.random.default_rng([seed, repetition, 0]).permutation(len(source.X))
+    chosen, kept = order[:samples], order[samples:][-MOST_VALIDATION:]
+    X, X_validation = _projected(source.X[chosen], source.X[kept])
+    y = source.y[chosen].copy()
+    random = np.random.default_rng([seed, repetition, 1])
+    noisy = random.permutation(samples)[: round(noise * samples)]
+    y[noisy] = y[random.permutation(noisy)]
+    return Task(X, y, X_validation, source.y[kept], source.classes)
+
+
+def largest_training_set(data: str) -> int:
+    """Return how many rows of a data set can be trained on so that enough are left to judge by.
+
+    >>> largest_training_set("breast-cancer")
+    469
+
+    Used in: scaling-cell.
+    """
+    return len(loaded(data).X) - FEWEST_VALIDATION
+
+
+@lru_cache(maxsize=8)
+def loaded(data: str) -> datasets.Dataset:
+    return datasets.load(data)
+
+
+def _projected(X: np.ndarray, X_validation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if X.shape[1] <= COMPONENTS:
+        return X, X_validation
+    centre = X.mean(axis=0)
+    axes = np.linalg.svd(X - centre, full_matrices=False)[2][:COMPONENTS].T
+    projected = (X - centre) @ axes
+    scale = np.sqrt((projected**2).mean())
+    return projected / scale, (X_validation - centre) @ axes / scale
