@@ -17,7 +17,7 @@ from pathlib import Path
 from l2scaling.publish.evidence import controls
 from l2scaling.publish.project import Project
 from l2scaling.publish.runs import kernels, private, warm
-from l2scaling.publish.runs.many import Point, run_points, workers, writable
+from l2scaling.publish.runs.many import run_points, workers, writable
 
 FETCHING = re.compile(r"(pip|uv|npm|ssl|node)_\w+|\w+_proxy|\w+_ca_bundle|java_home", re.IGNORECASE)
 """What the few tests need that fetch a tool."""
@@ -173,7 +173,7 @@ def quick_site(once) -> Path:
 def sabotages(once) -> Path:
     """Run every chapter under each of its sabotages in the quick profile; a folder of points."""
     project = Project(ROOT)
-    points = [Point(one.chapter, "quick", one.parameters) for one in controls.controls(project)]
+    points = [one.point for one in controls.controls(project)]
 
     def run(folder: Path) -> None:
         run_points(project, points, writable(folder), workers(project, None), "sabotages")

@@ -17,10 +17,8 @@ from l2scaling.publish.errors import RequestError
 
 PROFILES = ("quick", "published", "full")
 
-
 MOST_TEXT = 2**18
 """Characters that a YAML file may have, with every alias written out: ten times the longest of ours."""
-
 
 TOC_FORM = "a table of contents of Jupyter Book"
 
@@ -129,7 +127,14 @@ def read_yaml(path: Path, allowed: str) -> Any:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_TEXT + 1)
+            return parse_yaml(file.read(MOST_TEXT + 1), path.name, allowed)
+    except (OSError, UnicodeError) as error:
+        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {allowed}") from error
+
+
+def parse_yaml(text: str, name: str, allowed: str) -> Any:
+    """Return what a text in YAML says, as ``read_yaml`` does for the file of that name."""
+    try:
         if len(text) > MOST_TEXT:
             raise ValueError(f"it has more than {MOST_TEXT:,} characters")
         loader = yaml.SafeLoader(text)
@@ -142,7 +147,7 @@ def read_yaml(path: Path, allowed: str) -> Any:
         finally:
             loader.dispose()
     except Exception as error:  # PyYAML raises half a dozen unrelated types
-        raise RequestError(f"{path.name} is broken ({brief(error)}); allowed: {allowed}") from error
+        raise RequestError(f"{name} is broken ({brief(error)}); allowed: {allowed}") from error
 
 
 def _written_out(node: yaml.Node, sizes: dict[int, int]) -> int:

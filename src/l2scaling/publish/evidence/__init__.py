@@ -1,3 +1,3 @@
 """Claims, the records that decide them, and the ways to put these on trial again."""
 
-__all__ = ["claims", "controls", "reproduce", "results", "robustness", "sweep", "sweep_figure"]
+__all__ = ["claims", "controls", "reproduce", "results", "robustness", "sweep", "sweep_figure", "trials"]

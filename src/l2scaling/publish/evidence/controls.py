@@ -9,13 +9,9 @@ from l2scaling.evidence import Record
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence.claims import read_claims, verdict
 from l2scaling.publish.evidence.results import read_results, write_results
+from l2scaling.publish.evidence.trials import PROFILE, run_beside
 from l2scaling.publish.project import Project, brief, read_yaml
-from l2scaling.publish.runs.executed import records_of
-from l2scaling.publish.runs.many import Point, run_all, workers, writable
-
-PROFILE = "quick"
-"""A sabotage that shows in the shortest runs needs no longer ones."""
-
+from l2scaling.publish.runs.many import Point
 
 FORM = "a list of chapter, claims, sabotage and parameters"
 
@@ -28,6 +24,10 @@ class Control:
     claims: tuple[str, ...]
     sabotage: str
     parameters: dict[str, str]
+
+    @property
+    def point(self) -> Point:
+        return Point(self.chapter, PROFILE, self.parameters)
 
 
 @dataclass(frozen=True)
@@ -103,18 +103,12 @@ def _moved(before: Record, after: Record) -> float:
 
 def run_controls(project: Project, jobs: int | None) -> Path:
     """Run every chapter honestly and under each sabotage, and write results/controls.json."""
-    where = workers(project, jobs)
     every = controls(project)
-    honest = {one.chapter: Point(one.chapter, PROFILE) for one in every}
-    broken = [Point(one.chapter, PROFILE, one.parameters) for one in every]
-    folder = writable(project.build / "controls")
-    runs = run_all(project, [*honest.values(), *broken], folder, where, "controls")
-    records = list(map(records_of, runs))
-    before = dict(zip(honest, records, strict=False))  # the first of the runs
+    pairs = run_beside(project, [one.point for one in every], "controls", jobs)
     found = [
         outcome
-        for one, under in zip(every, records[len(honest) :], strict=True)
-        for outcome in outcomes(project, one, before[one.chapter], under)
+        for one, (before, under) in zip(every, pairs, strict=True)
+        for outcome in outcomes(project, one, before, under)
     ]
     return write_results(project, "controls", sorted(found, key=lambda one: one.claim))
 

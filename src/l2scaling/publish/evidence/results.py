@@ -13,8 +13,6 @@ from l2scaling.publish.project import Project
 from l2scaling.publish.runs.executed import executed, records_of
 
 RELATIVE_TOLERANCE = 1e-3
-
-
 INTERVAL_TOLERANCE = 0.25
 """How far a number may move before it needs review: by the first share of itself, of its prediction or
 of its margin, which is room for another processor's rounding, or by the second of its interval."""
@@ -22,7 +20,6 @@ of its margin, which is room for another processor's rounding, or by the second 
 
 ROUNDING = 1e-9
 """How far, relatively, a prediction or margin may move that is itself computed."""
-
 
 RESIDUAL = 1e-5
 """An upper bound as small as this bounds residuals of computations; any value within it is as good."""

@@ -7,17 +7,12 @@ from pathlib import Path
 from l2scaling.evidence import Record
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.evidence.results import read_results, write_results
+from l2scaling.publish.evidence.trials import PROFILE, run_beside
 from l2scaling.publish.project import Project, brief, read_yaml
-from l2scaling.publish.runs.executed import records_of
-from l2scaling.publish.runs.many import Point, run_all, workers, writable
-from l2scaling.publish.runs.parameters import declared, resolve
-
-PROFILE = "quick"
-
+from l2scaling.publish.runs.many import Point
+from l2scaling.publish.runs.request import Request
 
 EXPECTATIONS = ("keeps", "breaks")
-
-
 FORM = "chapter, then parameter, then value: keeps or breaks"
 
 
@@ -70,8 +65,7 @@ def trials(project: Project) -> list[Trial]:
     for one in every:
         if one.expected not in EXPECTATIONS:
             raise RequestError(f"expectation {one.expected!r}; allowed: {', '.join(EXPECTATIONS)}")
-        parameters = declared(project.source(one.chapter), one.chapter)
-        resolve(parameters, project.profile_values(one.chapter, PROFILE), {one.parameter: one.value})
+        Request.of(project, one.chapter, PROFILE, {one.parameter: one.value})
     return every
 
 
@@ -85,17 +79,9 @@ def finding(trial: Trial, before: Sequence[Record], after: Sequence[Record]) -> 
 
 def run_robustness(project: Project, jobs: int | None) -> Path:
     """Run every trial, and every chapter without one; write results/robustness.json."""
-    where = workers(project, jobs)
     every = trials(project)
-    plain = {one.chapter: Point(one.chapter, PROFILE) for one in every}
-    folder = writable(project.build / "robustness")
-    runs = run_all(project, [*plain.values(), *(one.point for one in every)], folder, where, "robustness")
-    records = list(map(records_of, runs))
-    before = dict(zip(plain, records, strict=False))  # the first of the runs
-    found = [
-        finding(one, before[one.chapter], after)
-        for one, after in zip(every, records[len(plain) :], strict=True)
-    ]
+    pairs = run_beside(project, [one.point for one in every], "robustness", jobs)
+    found = [finding(one, before, after) for one, (before, after) in zip(every, pairs, strict=True)]
     return write_results(project, "robustness", found)
 
 

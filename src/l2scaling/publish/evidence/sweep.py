@@ -26,7 +26,7 @@ from l2scaling.publish.runs.many import (
     workers,
     writable,
 )
-from l2scaling.publish.runs.parameters import declared, resolve
+from l2scaling.publish.runs.request import Request
 
 MOST_POINTS = 10_000
 
@@ -39,29 +39,27 @@ def points(
     ``seeds`` counts up from the seed that the chapter has without a sweep. Raises
     ``RequestError`` for a name or value that the chapter does not allow.
     """
-    parameters = declared(project.source(chapter), chapter)
-    overrides = project.profile_values(chapter, profile)
-    without = resolve(parameters, overrides, {})
+    without = Request.of(project, chapter, profile)
     axes = dict(grid)
     if len(axes) < len(grid):
         repeated = next(name for name, _ in grid if [one for one, _ in grid].count(name) > 1)
         raise RequestError(f"--grid {repeated!r} is given twice; allowed: once")
     for name, values in grid:
         for value in values:
-            resolve(parameters, overrides, {name: value})
+            without.with_values({name: value})
     if seeds is not None:
         if not 1 <= seeds <= MOST_POINTS or "seed" in axes:
             raise RequestError(
                 f"--seeds {seeds}: allowed 1 to {MOST_POINTS}, and no --grid seed=... beside it"
             )
-        if ("seed", "int") not in {(one.name, one.type) for one in parameters}:
+        if ("seed", "int") not in {(one.name, one.type) for one in without.declared}:
             raise RequestError(
                 f"--seeds {seeds}: chapter {chapter!r} has no seed; allowed: one with seed: int"
             )
-        first = {one.name: without.get(one.name, one.default) for one in parameters}["seed"]
+        first = without.all_values["seed"]
         axes["seed"] = [str(first + offset) for offset in range(seeds)]
         for value in axes["seed"]:
-            resolve(parameters, overrides, {"seed": value})
+            without.with_values({"seed": value})
     if not axes:
         raise RequestError("a sweep needs --grid or --seeds; allowed: --grid NAME=value,value,… or --seeds K")
     size = 1

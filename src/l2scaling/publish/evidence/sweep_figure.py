@@ -15,8 +15,6 @@ def outcomes(
     """Draw a row a quantity, a column a point: a disc where the prediction is met, a cross where not.
 
     ``holds`` has shape ``(quantities, points)``; None leaves the place empty.
-
-    Used in: ``l2scaling sweep``.
     """
     figure, (axes,) = subplots(1, height=1.6 + 0.28 * len(quantities))
     good, bad = (seaborn.color_palette("colorblind")[place] for place in (0, 3))

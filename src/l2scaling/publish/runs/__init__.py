@@ -7,6 +7,7 @@ __all__ = [
     "parameters",
     "private",
     "provenance",
+    "request",
     "run",
     "scheduler",
     "sources",

@@ -14,15 +14,14 @@ from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import nbformat
 
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.project import Project, brief, read_notebook, writing
 from l2scaling.publish.runs import private, warm
-from l2scaling.publish.runs.parameters import Parameter, declared, resolve
 from l2scaling.publish.runs.provenance import is_made_from, source_hash
+from l2scaling.publish.runs.request import Request
 from l2scaling.publish.runs.scheduler import VARIABLE, placement
 
 PLAN = "plan.json"
@@ -151,15 +150,14 @@ def _forget_stale(project: Project, folder: Path, points: Sequence[Point]) -> No
     """
 
     @cache
-    def today(chapter: str, profile: str) -> tuple[str, list[Parameter], dict[str, Any]]:
-        source = project.source(chapter)
-        values = project.profile_values(chapter, profile)
-        return source_hash(project, chapter, source), declared(source, chapter), values
+    def today(chapter: str, profile: str) -> tuple[str, Request]:
+        request = Request.of(project, chapter, profile)
+        return source_hash(project, chapter, request.source), request
 
     for point in points:
         if is_done(folder, point):
-            source, parameters, overrides = today(point.chapter, point.profile)
-            values = resolve(parameters, overrides, point.values)
+            source, request = today(point.chapter, point.profile)
+            values = request.with_values(point.values).values
             if not is_made_from(folder / "points" / f"{point.name}.ipynb", source, values):
                 forget(folder, point)
 

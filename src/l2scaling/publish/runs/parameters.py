@@ -26,17 +26,9 @@ from l2scaling.publish.errors import RequestError
 from l2scaling.publish.project import brief, unknown
 
 _NUMBER = r"(-?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)"
-
-
 _RANGE = re.compile(rf"{_NUMBER} to {_NUMBER}")
-
-
 _VALUES = re.compile(rf"(\d+) to (\d+) increasing values from {_NUMBER} to {_NUMBER}")
-
-
 _CHOICE = re.compile(r"one of (.+)")
-
-
 _FORMS = {
     "int": _RANGE,
     "float": _RANGE,

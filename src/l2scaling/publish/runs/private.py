@@ -21,17 +21,14 @@ PASSED = (
 )  # fmt: skip
 """Where programs, libraries, data and devices are found; nothing that says how to compute."""
 
-
 THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOTO_NUM_THREADS",
     "BLIS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
 )  # fmt: skip
 """What the libraries read, each its own; all of them are told the same number."""
 
-
 AT_START = (*THREADS, "LD_LIBRARY_PATH")
 """What acts when a process begins or a library is loaded, and not later."""
-
 
 FIXED = {
     "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC",
@@ -42,10 +39,7 @@ FIXED = {
     "GIT_CONFIG_NOSYSTEM": "1",
 }  # fmt: skip
 
-
 _SOCKET_PATH_LIMIT = 60  # a socket's whole path may have 107 bytes
-
-
 WITHIN = 80
 """``longest`` for a folder within such a folder, to which a kernel appends no more than nine bytes."""
 

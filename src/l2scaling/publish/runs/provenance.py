@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import yaml
 
-from l2scaling.publish.project import PROFILES, Project
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import PROFILES, Project, parse_yaml
 from l2scaling.publish.runs.private import threads
 from l2scaling.publish.runs.sources import sources
 
@@ -159,9 +159,10 @@ def _commit(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> 
         if above:  # an unpacked copy inside somebody else's repository
             return {"commit": None, "dirty": None}
         changed = said("status", "--porcelain", "--", *made_from)
-        values = yaml.safe_load(said("show", "HEAD:notebooks/profiles.yml")).get(chapter) or {}
+        committed = parse_yaml(said("show", "HEAD:notebooks/profiles.yml"), "profiles.yml", "a mapping")
+        values = committed.get(chapter) or {}
         now = {profile: project.profile_values(chapter, profile) for profile in PROFILES}
         other = any((values.get(profile) or {}) != now[profile] for profile in PROFILES)
         return {"commit": commit, "dirty": bool(changed) or other}
-    except (OSError, subprocess.CalledProcessError, yaml.YAMLError, AttributeError):
+    except (OSError, subprocess.CalledProcessError, RequestError, AttributeError):
         return {"commit": None, "dirty": None}

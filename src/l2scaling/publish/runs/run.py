@@ -23,8 +23,8 @@ from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.project import Project, writing
 from l2scaling.publish.runs import kernels, private
-from l2scaling.publish.runs.parameters import declared, resolve
 from l2scaling.publish.runs.provenance import incomplete, is_ours, origin
+from l2scaling.publish.runs.request import Request
 
 CELL_TIMEOUT = 900
 """Seconds a cell may take before the run is given up."""
@@ -46,17 +46,15 @@ def run_chapter(
     has run without error; otherwise ``RunError`` names chapter, cell and cause, and the
     partial notebook is kept beside it as ``NAME.failed.ipynb``.
     """
-    source = project.source(chapter)
-    parameters = declared(source, chapter)
-    overrides = project.profile_values(chapter, profile)
-    values = resolve(parameters, overrides, requested)
+    request = Request.of(project, chapter, profile, requested)
+    source, values = request.source, request.values
     target = _target(project, chapter, profile, requested, output)
     failed = _failed(target)
     record = {
         "chapter": chapter,
         "profile": profile if not requested else "custom",
         "overrides": values,
-        "parameters": {one.name: values.get(one.name, one.default) for one in parameters},
+        "parameters": request.all_values,
         **origin(project, chapter, source),
     }
     with exclusive(project, target), _workspace() as (folder, config):

@@ -15,10 +15,8 @@ from l2scaling.publish.project import Project, brief, find_project, read_yaml
 VARIABLE = "SNAKEMAKE_PROFILE"
 """The environment variable from which Snakemake itself takes a profile."""
 
-
 SLURM = ("sinfo", "sbatch", "squeue", "scancel")
 """The commands of Slurm without which no job can be sent, followed or stopped."""
-
 
 _ALLOWED = "allowed: a folder with a config.yaml for Snakemake, such as profiles/slurm"
 

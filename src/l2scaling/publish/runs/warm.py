@@ -29,14 +29,10 @@ from l2scaling.publish.runs import private
 VARIABLE = "L2SCALING_WARM"
 """The environment variable that holds the address of a warm parent."""
 
-
 NAME = "book-run"
 """How a run is called in a list of processes."""
 
-
 _PACKAGE = Path(__file__).parents[2]
-
-
 _LATE = (
     "matplotlib.backends.backend_svg",
     "myst_nb.ext.glue",
@@ -45,7 +41,6 @@ _LATE = (
     "IPython.extensions.storemagic",
 )
 """What a kernel, a picture or papermill would import only when it is at work."""
-
 
 _LOST, _DECLINED = "lost", "declined"
 
