@@ -104,8 +104,8 @@ kills: environment ## kill builds of a small book at random, and look each time 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py
 
-check: environment ## style and types
-	ruff check . && ruff format --check . && mypy
+check: environment ## style, types and the floors of the house
+	ruff check . && ruff format --check . && mypy && lint-imports --no-cache
 
 accept: environment ## copy the published runs' evidence to results/, to be reviewed as a diff
 	l2scaling accept

@@ -1,14 +1,17 @@
 """What a run is made from: all that it imports and nothing else, for each chapter its own."""
 
+import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, extend
+from conftest import BIN, ROOT, extend
 
+from l2scaling.publish.evidence.claims import read_claims
 from l2scaling.publish.pages import api
 from l2scaling.publish.project import Project
 from l2scaling.publish.runs.provenance import source_hash
@@ -53,9 +56,9 @@ for name, code in json.load(sys.stdin).items():
 
 def test_a_run_is_made_from_every_module_that_its_imports_load():
     def imports(chapter: str) -> str:
-        lines = [line for cell in PROJECT.source(chapter).cells if cell.cell_type == "code"
-                 for line in cell.source.splitlines()]  # fmt: skip
-        return "\n".join(line for line in lines if line.startswith(("from l2scaling", "import l2scaling")))
+        trees = [ast.parse(cell.source) for cell in PROJECT.source(chapter).cells if cell.cell_type == "code"]
+        whole = [node for tree in trees for node in tree.body if isinstance(node, ast.ImportFrom)]
+        return "\n".join(ast.unparse(node) for node in whole if str(node.module).startswith("l2scaling"))
 
     names = [*PROJECT.chapters(), *PROJECT.cells()]
     done = subprocess.run(
@@ -73,24 +76,75 @@ def test_a_run_is_made_from_every_module_that_its_imports_load():
 
 
 def test_no_module_belongs_to_no_run(tmp_path):
-    assert homeless(PROJECT) <= {"figures_sweeps.py"}  # the publisher's own
+    assert homeless(PROJECT) == set()
     for name in ("src", "notebooks"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "_toc.yml", tmp_path)
-    (tmp_path / "src" / "l2scaling" / "forgotten.py").touch()
-    assert "forgotten.py" in homeless(Project(tmp_path))
+    (tmp_path / "src" / "l2scaling" / "laws" / "forgotten.py").touch()
+    assert homeless(Project(tmp_path)) == {"laws/forgotten.py"}
 
 
 def test_no_module_is_missing_from_the_reference_of_the_package():
-    shown = {Path(one.__file__).relative_to(ROOT / "src" / "l2scaling").as_posix() for one in api.modules()}
-    assert shown == {name for name in modules(PROJECT) if not name.endswith("__init__.py")}
+    root = ROOT / "src" / "l2scaling"
+    shown = {Path(one.__file__).relative_to(root).as_posix() for one in api.modules()}
+    assert shown == modules(PROJECT) - {"__init__.py"}
 
 
 @pytest.mark.parametrize("chapter", PROJECT.chapters())
-def test_the_figures_of_a_chapter_are_no_source_of_another(chapter):
-    drawn = {name for name in made_from(PROJECT, chapter) if name.startswith("figures_")}
-    others = [made_from(PROJECT, name) for name in PROJECT.chapters() if name != chapter]
-    assert not drawn & set().union(*others)
+def test_the_room_of_a_chapter_is_a_source_of_no_other(chapter):
+    room = f"chapters/{chapter.replace('-', '_')}/"
+    cells = {"scaling-rules": {"scaling-cell"}}.get(chapter, set())
+    for name in {*PROJECT.chapters(), *PROJECT.cells()} - {chapter} - cells:
+        assert not {one for one in made_from(PROJECT, name) if one.startswith(room)}, name
+    assert f"{room}figures.py" in made_from(PROJECT, chapter)
+
+
+def doors(root: Path) -> dict[str, list[str]]:
+    """Return what each room hands out, by its path."""
+    found = {}
+    for path in root.rglob("__init__.py"):
+        if path.parent not in (root, root / "publish"):
+            module = ast.parse(path.read_text())
+            assert ast.get_docstring(module), path
+            (names,) = [node.value for node in module.body if isinstance(node, ast.Assign)]
+            found[path.parent.relative_to(root).as_posix()] = ast.literal_eval(names)
+    return found
+
+
+def test_every_room_says_why_it_exists_and_hands_out_what_is_in_it():
+    root = ROOT / "src" / "l2scaling"
+    assert {path.parent for path in root.rglob("*.py")} == {
+        root,
+        root / "publish",
+        *map(root.joinpath, doors(root)),
+    }
+    for room, names in doors(root).items():
+        there = {path.stem for path in (root / room).glob("*.py")} - {"__init__"}
+        rooms = {path.parent.name for path in (root / room).glob("*/__init__.py")}
+        assert names == sorted(there | rooms), room
+
+
+def test_the_floors_stand_and_chapters_know_nothing_of_each_other():
+    done = subprocess.run([BIN / "lint-imports", "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readme_leads_from_each_chapter_to_its_notebook_room_claims_and_results():
+    rows = re.findall(r"(?m)^\| \[(.+?)\]\((.+?)\) \| \[(.+?)\]\((.+?)\) \| (.+?) \| \[(.+?)\]\((.+?)\) \|$",
+                      (ROOT / "README.md").read_text())  # fmt: skip
+    owed = {
+        name: [one.id for one in read_claims(PROJECT) if name in one.chapters] for name in PROJECT.chapters()
+    }
+    assert rows == [
+        (
+            name, f"notebooks/{name}.ipynb",
+            f"chapters/{name.replace('-', '_')}", f"src/l2scaling/chapters/{name.replace('-', '_')}/",
+            " ".join(ids),
+            f"{name}.json", f"results/{name}.json",
+        )
+        for name, ids in owed.items()
+    ]  # fmt: skip
+    assert all((ROOT / address).exists() for row in rows for address in (row[1], row[3], row[6]))
 
 
 def test_a_run_depends_on_what_it_imports_wherever_that_is_said_and_on_nothing_else(sample):

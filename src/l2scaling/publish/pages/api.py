@@ -1,37 +1,66 @@
-"""The reference page of the helper package: every public module, from its own docstrings."""
+"""The reference page of the helper package: its rooms and their modules, from their own docstrings."""
 
 import inspect
 import pkgutil
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 
 import l2scaling
+from l2scaling.publish.project import Project
+from l2scaling.publish.runs.sources import sources
+
+_ROOMS = f"{l2scaling.__name__}.chapters."
 
 
 def modules() -> list[ModuleType]:
-    """Return the modules that notebooks import, their rooms' doors included: all but the publisher."""
-    found = pkgutil.walk_packages(l2scaling.__path__, "l2scaling.")
-    names = [one.name for one in found if not one.name.startswith("l2scaling.publish")]
+    """Return what notebooks import, each room's door before what lies behind it: all but the publisher."""
+    found = pkgutil.walk_packages(l2scaling.__path__, f"{l2scaling.__name__}.")
+    names = [one.name for one in found if not one.name.startswith(f"{l2scaling.__name__}.publish")]
     return [import_module(name) for name in names]
 
 
-def reference_page() -> str:
-    """Return a section a module as Markdown; Sphinx fills in the docstrings.
+def room_anchor(chapter: str) -> str:
+    """Return the address of a chapter's room on this page."""
+    return f"room-{chapter}"
 
-    Fields of named tuples are left out: Python documents each as an alias of its number.
+
+def reference_page(project: Project, titles: Mapping[str, str], claims: Mapping[str, Sequence[str]]) -> str:
+    """Return a section a room and a module as Markdown; Sphinx fills in the docstrings.
+
+    ``titles`` and ``claims``, links as Markdown, are those of the chapters. Which of these use a module
+    is what their notebooks import, directly or through others. Fields of named tuples are left out:
+    Python documents each as an alias of its number.
     """
+    made_from = {name: sources(project, name, project.source(name))["package"] for name in titles}
+    chapters = {name: f"[{titles[name]}](../notebooks/{name}.ipynb)" for name in titles}
     sections = []
     for module in modules():
-        fields = [
-            name
-            for _, one in inspect.getmembers(module, inspect.isclass)
-            if one.__module__ == module.__name__ and issubclass(one, tuple)
-            for name in getattr(one, "_fields", ())
-        ]
-        excluded = f"   :exclude-members: {', '.join(sorted(set(fields)))}\n" if fields else ""
-        sections.append(
-            f"## {module.__name__.removeprefix('l2scaling.')}\n\n"
-            f"```{{eval-rst}}\n.. automodule:: {module.__name__}\n   :members:\n{excluded}"
-            "   :member-order: bysource\n```\n"
-        )
-    return "\n".join(sections)
+        name = module.__name__.removeprefix(f"{l2scaling.__name__}.")
+        chapter = module.__name__.removeprefix(_ROOMS).replace("_", "-")
+        place = (project.root / "src" / module.__name__.replace(".", "/")).with_suffix(".py")
+        users = [chapters[one] for one, paths in made_from.items() if place in paths]
+        if chapter in chapters:
+            lines = [f"({room_anchor(chapter)})=", f"## {name}", _docstring(module, members=False)]
+            lines.append(f"Chapter {chapters[chapter]}; its claims: {', '.join(claims[chapter])}.")
+        elif hasattr(module, "__path__"):
+            lines = [f"## {name}", _docstring(module, members=False)]
+        else:
+            lines = [f"##{'#' * ('.' in name)} {name}", _docstring(module, members=True)]
+            if not module.__name__.startswith(_ROOMS):
+                lines.append(f"Used in: {'; '.join(users) or 'no chapter'}.")
+        sections.append("\n\n".join(lines))
+    return "\n\n".join(sections) + "\n"
+
+
+def _docstring(module: ModuleType, *, members: bool) -> str:
+    fields = [
+        name
+        for _, one in inspect.getmembers(module, inspect.isclass)
+        if one.__module__ == module.__name__ and issubclass(one, tuple)
+        for name in getattr(one, "_fields", ())
+    ]
+    options = ["   :members:", "   :member-order: bysource"] if members else []
+    if members and fields:
+        options.append(f"   :exclude-members: {', '.join(sorted(set(fields)))}")
+    return "\n".join(["```{eval-rst}", f".. automodule:: {module.__name__}", *options, "```"])

@@ -1,6 +1,7 @@
 """What the book says of its own evidence: verdicts, run cards and the table of runs, as Markdown."""
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -15,6 +16,11 @@ from l2scaling.publish.evidence.robustness import Finding
 from l2scaling.publish.runs.parameters import Parameter
 
 
+def control_anchor(claim: str) -> str:
+    """Return the address of a claim's first control."""
+    return f"control-{claim.lower()}"
+
+
 def controls_page(outcomes: Sequence[Outcome]) -> str:
     """Return the table of claims, what was broken, and what became of the verdict."""
     lines = [
@@ -22,9 +28,13 @@ def controls_page(outcomes: Sequence[Outcome]) -> str:
         "| under it |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+    addressed: set[str] = set()
     for one in outcomes:
         given = " ".join(f"`-p {name} {value}`" for name, value in one.parameters.items())
         claim = f"[{one.claim}](#{claim_anchor(one.claim)})"
+        if one.claim not in addressed:
+            claim = f"[{claim}]{{#{control_anchor(one.claim)}}}"
+            addressed.add(one.claim)
         under = "none" if one.under is None else number(one.under)
         lines.append(
             f"| {claim} | [{one.chapter}](../notebooks/{one.chapter}.ipynb): {one.sabotage} ({given}) "
@@ -97,7 +107,9 @@ def _section(claim: Claim, records: Sequence[Record], ruling: str, titles: dict[
     if records:
         lines += [claim.because, records_table(_leading_to_chapters(records), claims=False)]
     if done:
-        lines.append(f"Tried in: {'; '.join(done)}.")
+        lines.append(
+            f"Tried in: {'; '.join(done)}. [What was broken to see it fail](#{control_anchor(claim.id)})."
+        )
     if awaited:
         lines.append(f"Awaits: {', '.join(awaited)}.")
     return "\n\n".join(lines)
@@ -151,9 +163,13 @@ def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters:
     )
 
 
+_CLOSED = re.compile(r"(?ms)^(`{3,})\{dropdown\}.*?^\1$")
+
+
 def reading_time(notebook: nbformat.NotebookNode) -> str:
-    """Return how long a chapter takes to read, at 180 words a minute, and took to run."""
-    words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type == "markdown")
+    """Return how long a chapter takes to read, at 180 words a minute and solutions aside, and took to run."""
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    words = len(_CLOSED.sub("", text).split())
     seconds = notebook.metadata["papermill"]["duration"]
     return f"**Time:** about {math.ceil(words / 180)} minutes to read; this run took {math.ceil(seconds)} s."
 

@@ -19,7 +19,7 @@ import yaml
 
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import controls, results, robustness
-from l2scaling.publish.evidence.claims import read_claims
+from l2scaling.publish.evidence.claims import claim_anchor, read_claims
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.pages import api, chapter_page, citation, ledger
 from l2scaling.publish.project import Project, read_yaml, title, writing
@@ -118,10 +118,14 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     _write_config(project, source / "_config.yml")
     generated = source / "book" / "_generated"
     generated.mkdir()
-    chapter_page.write_figures_for_other_pages(runs, titles, generated)
+    chapter_page.write_figures_for_other_places(runs, titles, generated)
     _write_references(references, generated)
     _copy_notebooks(project, profile, chapters, generated / "notebooks")
     claims = read_claims(project)
+    owed = {
+        chapter: [f"[{one.id}](#{claim_anchor(one.id)})" for one in claims if chapter in one.chapters]
+        for chapter in chapters
+    }
     for name, text in {
         "verdicts": ledger.verdicts_page(claims, records, titles),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
@@ -130,7 +134,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         ),
         "controls": ledger.controls_page(controls.published(project)),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
-        "reference": api.reference_page(),
+        "reference": api.reference_page(project, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
         "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
     }.items():
