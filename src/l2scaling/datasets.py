@@ -17,8 +17,6 @@ class Dataset:
     ``X`` has shape ``(N, d)``, float64, every feature with mean zero and variance one
     (a constant feature is zero). ``y`` has shape ``(N,)``: class numbers from zero, or a
     real target with mean zero and variance one.
-
-    Used in: backprop.
     """
 
     name: str
@@ -29,7 +27,6 @@ class Dataset:
 
 NAMES = ("digits", "mnist-5k", "breast-cancer", "diabetes")
 """Data sets that are always here."""
-
 
 FASHION_FOLDER = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package dataset-fashion-mnist puts its files; FASHION_MNIST names another folder."""
@@ -51,8 +48,6 @@ def load(name: str) -> Dataset:
     Traceback (most recent call last):
         ...
     ValueError: data set 'iris' is unknown; allowed: digits, mnist-5k, breast-cancer, diabetes
-
-    Used in: backprop.
     """
     if name == "digits":
         X, y = sklearn_datasets.load_digits(return_X_y=True)
@@ -99,8 +94,6 @@ def draw_batch(data: Dataset, size: int, rng: np.random.Generator) -> tuple[torc
     >>> X, y = draw_batch(load("digits"), 32, np.random.default_rng(0))
     >>> X.shape, y.dtype
     (torch.Size([32, 64]), torch.int64)
-
-    Used in: backprop.
     """
     if not 1 <= size <= len(data.y):
         raise ValueError(f"batch of {size} from {data.name}: allowed 1 to {len(data.y)} samples")

@@ -12,8 +12,6 @@ class MissingFrameworkError(ModuleNotFoundError):
     """A framework that is not installed; its text says how to get it.
 
     A chapter that ends with it counts as a request that could not be met.
-
-    Used in: initialization, counting-and-cloning, conventions.
     """
 
 
@@ -25,8 +23,6 @@ def load(name: str) -> ModuleType:
 
     >>> load("optax").__name__
     'optax'
-
-    Used in: conventions.
     """
     if name not in FRAMEWORKS:
         raise ValueError(f"framework {name!r} is unknown; allowed: {', '.join(FRAMEWORKS)}")
@@ -49,8 +45,6 @@ def keras() -> ModuleType:
 
     >>> keras().backend.backend()
     'torch'
-
-    Used in: initialization, counting-and-cloning, conventions.
     """
     backend = os.environ.setdefault("KERAS_BACKEND", "torch")
     if backend == "torch":  # or else the import may fail for want of another framework

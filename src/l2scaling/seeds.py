@@ -12,8 +12,6 @@ def generator(seed: int, *stream: int) -> torch.Generator:
     >>> a, b = generator(1, 0), generator(1, 1)
     >>> bool(torch.rand(1, generator=a) == torch.rand(1, generator=b))
     False
-
-    Used in: penalty-and-pull.
     """
     state = np.random.SeedSequence([seed, *stream]).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))

@@ -30,11 +30,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
 _INDENT = re.compile(r"\n +")
-
-
 _LONG = re.compile(r"(scale\()?(-?\d+\.\d{3,})")
-
-
 _ALIKE = re.compile(r'>\n(<use [^>]*?( style="[^"]*")/>\n(?:<use [^>]*?\2/>\n)+)</g>')
 
 
@@ -54,8 +50,6 @@ class Picture:
 
     As a cell's result it shows an SVG and carries ``alt`` as the output's metadata, from
     which the book takes the alternative text.
-
-    Used in: every chapter.
     """
 
     figure: Figure

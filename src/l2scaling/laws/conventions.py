@@ -28,10 +28,7 @@ def _is_held(value: float) -> bool:
 
 
 class ConventionError(ValueError):
-    """A conversion that cannot be done as asked: what was asked, and what is allowed.
-
-    Used in: conventions, and the command ``convert``.
-    """
+    """A conversion that cannot be done as asked: what was asked, and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +39,6 @@ class Setting:
     ``learning_rate`` η, ``l1_ratio`` the share of L1 in an elastic net. Raises
     ``ConventionError`` for a count below 1, a rate that is not positive and finite, or a
     share outside 0 to 1.
-
-    Used in: conventions.
     """
 
     samples: int | None = None
@@ -94,8 +89,6 @@ class Convention:
     value is a weaker penalty. In the family ``l2`` it is c. ``needs`` names the quantities
     of the ``Setting`` that ``scale`` reads. ``tolerance`` is the relative agreement that a
     measured coefficient must reach, 1e-6 unless the library computes in less.
-
-    Used in: conventions.
     """
 
     name: str
@@ -211,31 +204,14 @@ def _l2_share(setting: Setting) -> float:
 
 
 _ALL = "all parameters of the group"
-
-
 _EVERY = "yes, unless excluded"
-
-
 _REGULARIZER = "only by bias_regularizer"
-
-
 _HALF = "c is against the mean of half the squared error"
-
-
 _PRECONDITIONED = "the optimiser rescales this pull together with the data gradient"
-
-
 _PLAIN = "equal to a penalty without momentum only; with momentum the decay is decoupled"
-
-
 _LAYERS = "keras/src/regularizers/regularizers.py"
-
-
 _KERAS = "keras/src/optimizers/base_optimizer.py, _apply_weight_decay"
-
-
 _MLP = "sklearn/neural_network/_multilayer_perceptron.py, _compute_loss_grad"
-
 
 REGISTRY: tuple[Convention, ...] = (
     Convention(
@@ -354,7 +330,6 @@ REGISTRY: tuple[Convention, ...] = (
 An API whose one call sets two penalties stands here as two parts, ``NAME:l1`` and ``NAME:l2``.
 """
 
-
 LIBRARIES = ("torch", "keras", "optax", "sklearn", "xgboost", "lightgbm")
 """Libraries whose conventions are in the registry."""
 
@@ -364,8 +339,6 @@ def names() -> list[str]:
 
     >>> names()[0], len(names()) > 20
     ('penalty_coefficient', True)
-
-    Used in: conventions.
     """
     return [one.name for one in REGISTRY]
 
@@ -381,10 +354,8 @@ def find(name: str) -> Convention:
     >>> find("sklearn.linear_model.ElasticNet")
     Traceback (most recent call last):
         ...
-    l2scaling.conventions.ConventionError: API 'sklearn.linear_model.ElasticNet' sets two penalties \
+    l2scaling.laws.conventions.ConventionError: API 'sklearn.linear_model.ElasticNet' sets two penalties \
 at once; allowed: sklearn.linear_model.ElasticNet:l1 or sklearn.linear_model.ElasticNet:l2
-
-    Used in: conventions.
     """
     for one in REGISTRY:
         if one.name == name:
@@ -402,18 +373,13 @@ def library_conventions() -> list[Convention]:
 
     >>> all("." in one.name for one in library_conventions())
     True
-
-    Used in: conventions.
     """
     return [one for one in REGISTRY if one.name.split(".")[0] in LIBRARIES]
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """A converted value, the c that both stand for (``None`` outside the family l2), and a note.
-
-    Used in: conventions.
-    """
+    """A converted value, the c that both stand for (``None`` outside the family l2), and a note."""
 
     value: float
     penalty_coefficient: float | None
@@ -451,9 +417,7 @@ def convert(value: float, source: str, target: str, setting: Setting | None = No
     >>> convert(0.01, "torch.optim.AdamW", "torch.optim.SGD")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    l2scaling.conventions.ConventionError: 0.01 of torch.optim.AdamW has no equivalent in torch.optim.SGD: ...
-
-    Used in: conventions, and the command ``convert``.
+    l2scaling.laws.conventions.ConventionError: 0.01 of torch.optim.AdamW has no equivalent in ...
     """
     setting = setting or Setting()
     first, last = find(source), find(target)
@@ -481,8 +445,6 @@ def table(measured: Mapping[str, float] | None = None) -> str:
 
     >>> table().splitlines()[2].split(" | ")[:2]
     ['| `torch.optim.SGD`', '`weight_decay`']
-
-    Used in: conventions.
     """
     head = ["API", "argument", "what it does", "family", "coefficient", "biases too?", "÷ samples?"]
     rows = [

@@ -14,8 +14,6 @@ def relu_features(X: np.ndarray, count: int, rng: np.random.Generator) -> np.nda
 
     >>> relu_features(np.eye(3), 5, np.random.default_rng(0)).shape
     (3, 5)
-
-    Used in: stationary-point.
     """
     if count < 1:
         raise ValueError(f"count {count}: allowed 1 or more")
@@ -29,8 +27,6 @@ class RandomFeatures:
     ``X`` ``(N, P)`` and ``y`` ``(N, targets)`` train, ``X_rest`` and ``y_rest`` are held out. A data set
     with classes has one target a class, one or zero, minus its mean over classes. A model of fewer
     features takes the first columns.
-
-    Used in: ridge.
     """
 
     X: np.ndarray
@@ -76,8 +72,6 @@ def random_features(data: Dataset, samples: int, count: int, rng: np.random.Gene
     >>> one = random_features(load("digits"), 100, 50, np.random.default_rng(0))
     >>> one.X.shape, one.y.shape, one.X_rest.shape
     ((100, 50), (100, 10), (1697, 50))
-
-    Used in: ridge.
     """
     if not 1 <= samples < len(data.y):
         raise ValueError(f"samples {samples}: allowed 1 to {len(data.y) - 1}")

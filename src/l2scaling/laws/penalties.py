@@ -15,7 +15,6 @@ import torch
 GROUP_SIZE = 4
 """Consecutive weights that share one group of the group lasso."""
 
-
 ELASTIC_NET_L1_SHARE = 0.5
 """Share of the L1 term in the elastic net."""
 
@@ -26,8 +25,6 @@ class Exponents(NamedTuple):
     They hold for independent weights of one fixed variance. The gradient norm is
     the root-mean-square pull times the square root of P, so ``norm = pull + 1/2``
     wherever the pulls have one scale.
-
-    Used in: penalty-and-pull.
     """
 
     value: Fraction
@@ -50,8 +47,6 @@ class Penalty:
     1.25
     >>> squared.pull(np.array([3.0, 4.0]), 0.5).tolist()
     [1.5, 2.0]
-
-    Used in: penalty-and-pull.
     """
 
     name: str
@@ -83,10 +78,7 @@ def _exponents(value: str, pull: str, norm: str) -> Exponents:
 
 
 _SUM = _exponents("1", "0", "1/2")
-
-
 _RHO = ELASTIC_NET_L1_SHARE
-
 
 PENALTIES: tuple[Penalty, ...] = (
     Penalty(
@@ -149,8 +141,6 @@ def find(name: str) -> Penalty:
     Traceback (most recent call last):
         ...
     ValueError: penalty 'l3' is unknown; allowed: squared-l2, l1, elastic-net, group-lasso, l2-norm, ...
-
-    Used in: penalty-and-pull.
     """
     for penalty in PENALTIES:
         if penalty.name == name:
@@ -167,8 +157,6 @@ def autograd_pull(penalty: Penalty, weights: np.ndarray, penalty_coefficient: fl
 
     >>> autograd_pull(find("squared-l2"), np.array([3.0, 4.0]), 0.5).tolist()
     [1.5, 2.0]
-
-    Used in: penalty-and-pull.
     """
     tensor = torch.tensor(weights, requires_grad=True)
     (gradient,) = torch.autograd.grad(penalty.value(tensor, penalty_coefficient), tensor)
@@ -183,8 +171,6 @@ def hessian(penalty: Penalty, weights: np.ndarray, penalty_coefficient: float) -
 
     >>> hessian(find("squared-l2"), np.array([3.0, 4.0]), 0.5).tolist()
     [[0.5, 0.0], [0.0, 0.5]]
-
-    Used in: penalty-and-pull.
     """
     tensor = torch.tensor(weights)
     matrix = torch.autograd.functional.hessian(lambda w: penalty.value(w, penalty_coefficient), tensor)

@@ -1,4 +1,4 @@
-"""Ridge and lasso: exact solutions, what makes one optimal, and features that are cloned.
+"""Ridge: exact solutions, what makes one optimal, and features that are cloned.
 
 Both keep the book's convention, a *mean* data loss: ``|y - Xw|^2 / (2N)`` plus the penalty. Whole
 paths of ridge take scikit-learn's ``alpha``, of the sum convention ``|y - Xw|^2 + alpha * |w|^2``,
@@ -33,8 +33,6 @@ def ridge(X: np.ndarray, y: np.ndarray, penalty_coefficient: float) -> np.ndarra
 
     >>> ridge(np.eye(2), np.array([3.0, -1.0]), 0.5).tolist()
     [1.5, -0.5]
-
-    Used in: counting-and-cloning.
     """
     check_shapes(X, y, penalty_coefficient)
     samples, features = X.shape
@@ -66,8 +64,6 @@ class Decomposition:
     [[3.0, -1.0], [1.5, -0.5]]
     >>> design.leave_one_out(np.array([3.0, -1.0]), [1.0]).tolist()
     [5.0]
-
-    Used in: ridge.
     """
 
     left: np.ndarray
@@ -122,8 +118,6 @@ def decompose(X: np.ndarray) -> Decomposition:
 
     >>> decompose(np.ones((3, 5))).singular.round(6).tolist()
     [3.872983]
-
-    Used in: ridge.
     """
     if X.ndim != 2:
         raise ValueError(f"X {X.shape}: allowed (N, P)")
@@ -142,8 +136,6 @@ def ridge_path(X: np.ndarray, y: np.ndarray, alphas: Sequence[float] | np.ndarra
 
     >>> ridge_path(np.eye(2), np.array([3.0, -1.0]), [1.0, 3.0]).tolist()
     [[1.5, -0.5], [0.75, -0.25]]
-
-    Used in: ridge.
     """
     check_shapes(X, y, 0.0)
     samples, features = X.shape
@@ -165,8 +157,6 @@ def soft_threshold(values: np.ndarray, coefficient: float) -> np.ndarray:
 
     >>> soft_threshold(np.array([3.0, -0.2]), 0.5).tolist()
     [2.5, -0.0]
-
-    Used in: counting-and-cloning.
     """
     if not coefficient >= 0:
         raise ValueError(f"coefficient {coefficient}: allowed 0 or more")
@@ -180,8 +170,6 @@ def clone_features(X: np.ndarray, copies: int) -> np.ndarray:
 
     >>> clone_features(np.array([[1, 2]]), 2).tolist()
     [[1, 2, 1, 2]]
-
-    Used in: counting-and-cloning.
     """
     if copies < 1:
         raise ValueError(f"copies {copies}: allowed 1 or more")

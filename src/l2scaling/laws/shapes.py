@@ -16,10 +16,7 @@ import torch
 
 @dataclass(frozen=True)
 class WeightSums:
-    """What the squared-L2 penalty needs to know of ``count`` weights.
-
-    Used in: penalty-and-pull.
-    """
+    """What the squared-L2 penalty needs to know of ``count`` weights."""
 
     count: int
     sum_squares: float
@@ -29,15 +26,12 @@ class WeightSums:
 FIXED_SCALE = 0.05
 """Standard deviation of the initialiser called ``fixed``."""
 
-
 _MEAN_ABSOLUTE = {
     "normal": math.sqrt(2 / math.pi),
     "uniform": math.sqrt(3) / 2,
     # a normal cut at two standard deviations, as Keras draws it
     "truncated": 2 * (1 - math.exp(-2)) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)),
 }
-
-
 _TRUNCATED_DEVIATION = math.sqrt(1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2)))
 
 
@@ -50,8 +44,6 @@ class Layer:
 
     >>> Layer(10, 20, kernel=6).count
     1200
-
-    Used in: initialization.
     """
 
     inputs: int
@@ -82,8 +74,6 @@ class Initializer:
     it, ``keras_distribution`` where Keras does. ``draw(weight, generator)`` fills a tensor of
     shape ``(outputs, fan_in)`` by a function of ``torch.nn.init``; ``keras_name`` and
     ``keras_options`` make the corresponding Keras initialiser.
-
-    Used in: initialization.
     """
 
     name: str
@@ -108,8 +98,6 @@ def normal_initializer(standard_deviation: float) -> Initializer:
 
     >>> normal_initializer(0.1).variance(Layer(50, 10)) == 0.1**2
     True
-
-    Used in: initialization, backprop.
     """
     if not standard_deviation > 0:
         raise ValueError(f"standard_deviation {standard_deviation}: allowed above 0")
@@ -182,7 +170,6 @@ INITIALIZERS: tuple[Initializer, ...] = (
 )
 """The six initialisers of chapter initialization; ``torch-default`` is that of ``torch.nn.Linear``."""
 
-
 GROWTHS = ("one hidden layer wider", "hidden layers wider", "deeper", "more channels", "larger kernels")
 """Ways in which a network can get more weights."""
 
@@ -192,8 +179,6 @@ def find_initializer(name: str) -> Initializer:
 
     >>> find_initializer("he").variance(Layer(50, 10))
     0.04
-
-    Used in: initialization.
     """
     for one in INITIALIZERS:
         if one.name == name:
@@ -207,8 +192,6 @@ def dense_layers(widths: Sequence[int]) -> list[Layer]:
 
     >>> dense_layers([3, 5, 1])
     [Layer(inputs=3, outputs=5, kernel=1), Layer(inputs=5, outputs=1, kernel=1)]
-
-    Used in: initialization.
     """
     return [Layer(a, b) for a, b in itertools.pairwise(widths)]
 
@@ -220,8 +203,6 @@ def multilayer(inputs: int, width: int, outputs: int, depth: int) -> list[Layer]
 
     >>> sum(layer.count for layer in multilayer(64, 32, 10, depth=3))
     3392
-
-    Used in: backprop.
     """
     if depth < 2:
         raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
@@ -238,8 +219,6 @@ def width_for(count: int, inputs: int, outputs: int, depth: int) -> int:
 
     >>> width_for(3392, 64, 10, depth=3)
     32
-
-    Used in: backprop.
     """
     if count < 1:
         raise ValueError(f"count {count}: allowed 1 weight or more")
@@ -260,8 +239,6 @@ def grown_network(growth: str, size: int, inputs: int, outputs: int) -> list[Lay
 
     >>> sum(layer.count for layer in grown_network("one hidden layer wider", 100, 32, 10))
     4200
-
-    Used in: initialization.
     """
     if size < 1:
         raise ValueError(f"size {size}: allowed 1 or more")
@@ -290,8 +267,6 @@ def expected_sums(
 
     >>> expected_sums([Layer(300, 70, kernel=9)], find_initializer("he")).sum_squares
     140.0
-
-    Used in: initialization.
     """
     law = distribution or initializer.distribution
     squares = absolute = 0.0
@@ -317,8 +292,6 @@ def limit_exponents(initializer: str, growth: str) -> tuple[Fraction, Fraction]:
 
     >>> limit_exponents("he", "hidden layers wider")
     (Fraction(1, 2), Fraction(3, 4))
-
-    Used in: initialization.
     """
     half, three_quarters, one = Fraction(1, 2), Fraction(3, 4), Fraction(1)
     if find_initializer(initializer).name == "fixed" or growth == "deeper":
@@ -339,8 +312,6 @@ def output_variance(layers: Sequence[Layer], initializer: Initializer) -> float:
 
     >>> output_variance(dense_layers([30, 500, 500, 1]), find_initializer("he"))
     2.0
-
-    Used in: initialization.
     """
     gains = [layer.fan_in * initializer.variance(layer) for layer in layers]
     return math.prod(gains) / 2.0 ** (len(gains) - 1)
@@ -354,8 +325,6 @@ def entropy_at_start(variances: np.ndarray) -> float:
 
     >>> round(entropy_at_start(np.zeros(3)), 6), round(entropy_at_start(np.full(3, 2.0)), 3)
     (0.693147, 0.903)
-
-    Used in: initialization.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(60)
     logits = np.sqrt(np.asarray(variances, float))[:, None] * nodes

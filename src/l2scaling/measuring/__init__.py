@@ -1,4 +1,4 @@
-"""Measuring: sums over as many weights as memory never held, intervals, bits, totals on the way.
+"""Measuring: sums over more weights than fit into memory, intervals, bits, tracked weights.
 
 No module here draws.
 """

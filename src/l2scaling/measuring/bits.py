@@ -1,4 +1,4 @@
-"""How far two floating-point numbers are apart, in units of the last place."""
+"""Bits in which the numbers of two runs differ."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,6 @@ def differing_bits(first: Sequence[torch.Tensor], second: Sequence[torch.Tensor]
 
     >>> differing_bits([torch.tensor([1.0, 2.0])], [torch.tensor([1.0, -2.0])])
     1
-
-    Used in: backprop.
     """
     total = 0
     for one, other in zip(first, second, strict=True):

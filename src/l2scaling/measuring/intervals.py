@@ -5,8 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 LEVEL = 0.95
-
-
 RESAMPLES = 2000
 
 
@@ -15,8 +13,6 @@ class Exponent(NamedTuple):
 
     ``low`` and ``high`` bound the central 95% of the bootstrap slopes; ``n`` is the
     number of seeds at each size. In this order they are what ``Prediction.judge`` takes.
-
-    Used in: penalty-and-pull.
     """
 
     estimate: float
@@ -40,8 +36,6 @@ def fit_exponent(sizes: np.ndarray, values: np.ndarray, seed: int) -> Exponent:
     >>> sizes = np.array([10, 100, 1000])
     >>> fit_exponent(sizes, np.sqrt(sizes)[:, None] * np.ones((3, 5)), seed=0).estimate.__round__(9)
     0.5
-
-    Used in: penalty-and-pull.
     """
     sizes, values = np.asarray(sizes, float), np.asarray(values, float)
     if values.ndim != 2 or values.shape[0] != sizes.size or sizes.size < 2:
@@ -69,8 +63,6 @@ def mean_interval(values: np.ndarray, seed: int) -> tuple[float, float, float, i
 
     >>> mean_interval(np.ones(5), seed=0)
     (1.0, 1.0, 1.0, 5)
-
-    Used in: stability.
     """
     values = np.asarray(values, float)
     if values.ndim != 1 or not len(values):
@@ -89,8 +81,6 @@ def resample_weights(seeds: int, seed: int) -> np.ndarray:
     >>> weights = resample_weights(4, seed=0)
     >>> weights.shape, bool(np.allclose(weights.sum(axis=1), 1))
     ((2000, 4), True)
-
-    Used in: tuning, scaling-rules.
     """
     picks = np.random.default_rng(seed).integers(0, seeds, (RESAMPLES, seeds))
     return np.stack([(picks == one).mean(axis=1) for one in range(seeds)], axis=1)

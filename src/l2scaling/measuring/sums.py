@@ -10,12 +10,10 @@ from l2scaling.laws.shapes import Initializer, Layer, WeightSums
 def draw_sums(layers: Sequence[Layer], initializer: Initializer, random: torch.Generator) -> WeightSums:
     """Draw every layer with torch's own initialiser, one at a time, and sum over the weights.
 
-    >>> from l2scaling.networks import find_initializer
+    >>> from l2scaling.laws.shapes import find_initializer
     >>> sums = draw_sums([Layer(64, 32)], find_initializer("orthogonal"), torch.Generator())
     >>> round(sums.sum_squares, 3)
     32.0
-
-    Used in: initialization.
     """
     drawn = []
     for layer in layers:
@@ -63,8 +61,6 @@ def sum_weights(draw: Callable[[torch.Tensor], object], count: int) -> WeightSum
     >>> sums = sum_weights(lambda chunk: chunk.fill_(0.5), 100_000)
     >>> sums.sum_squares, sums.sum_absolute
     (25000.0, 50000.0)
-
-    Used in: penalty-and-pull.
     """
     if count < 1:
         raise ValueError(f"count {count}: at least 1 weight is needed")
@@ -84,11 +80,10 @@ def sum_normal_weights(count: int, standard_deviation: float, random: torch.Gene
 
     Raises ``ValueError`` unless ``standard_deviation`` is positive and ``count`` at least 1.
 
+    >>> from l2scaling.seeds import generator
     >>> sums = sum_normal_weights(100_000, 2.0, generator(7))
     >>> round(sums.sum_squares / sums.count)
     4
-
-    Used in: penalty-and-pull.
     """
     if not standard_deviation > 0:
         raise ValueError(f"standard_deviation {standard_deviation}: must be positive")

@@ -1,4 +1,4 @@
-"""Totals of a penalty on the way of training."""
+"""The total penalty of ever larger networks, and the pull on weights that all of them share."""
 
 from collections.abc import Sequence
 
@@ -21,8 +21,6 @@ def tracked_totals(
     >>> totals, pulls = tracked_totals([12, 100], 0.05, 0.01, seed=0)
     >>> bool(totals[1] > 20 * totals[0]), bool((pulls[0] == pulls[1]).all())
     (True, True)
-
-    Used in: stationary-point, for the index page.
     """
     penalty = penalties.find("squared-l2")
     tracked = torch.empty(10, 10).normal_(0, standard_deviation, generator=seeds.generator(seed, 2))

@@ -26,16 +26,9 @@ from l2scaling.training.steps import Group, Members, Plan, column
 OPTIMIZERS = ("sgd", "adam", "adamw")
 """``torch.optim``'s SGD (with momentum), Adam with L2 in its gradient, and AdamW."""
 
-
 ACTIVATIONS = ("relu", "linear")
-
-
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
 _CHECK_EVERY = 50  # steps between two looks for members that diverged
-
-
 _CACHE = 6 * 2**20  # bytes a group may use; larger groups fall out of the cache and run slower
 
 
@@ -44,8 +37,6 @@ class Trained:
     """What an ensemble left: ``values[name]`` of shape ``(M, steps measured, ...)``, NaN once a
     member has diverged, and ``diverged`` of shape ``(M,)``, the step at which a member was found to
     have, or -1.
-
-    Used in: stationary-point, collapse.
     """
 
     values: dict[str, np.ndarray]
@@ -58,8 +49,6 @@ class Networks:
 
     ``weights`` holds one tensor a layer, of shape ``(m, fan_out, fan_in)``. The tensors are
     those of the training itself: clone what is to be kept.
-
-    Used in: stationary-point, collapse.
     """
 
     weights: list[Tensor]
@@ -119,7 +108,6 @@ class Networks:
 Measure = Callable[[Networks], dict[str, Tensor]]
 """Takes a group of ``m`` networks and returns named tensors of shape ``(m, ...)``."""
 
-
 _Seen = tuple[np.ndarray, dict[str, np.ndarray]]  # the members alive, and what was measured of them
 
 
@@ -158,7 +146,7 @@ def train(
 
     Raises ``ValueError`` naming the value and what is allowed, before anything is computed.
 
-    >>> from l2scaling import networks
+    >>> from l2scaling.laws import shapes as networks
     >>> pair = Members(seeds=0, penalty_coefficients=[0.1, 10.0], learning_rates=0.1)
     >>> line = np.linspace(-1, 1, 8)[:, None]
     >>> left = train(line, 3 * line, networks.dense_layers([1, 1]), pair, lambda nets: {"w": nets.weights[0]},
@@ -166,8 +154,6 @@ def train(
     >>> mean_square = np.mean(line**2)
     >>> bool(np.allclose(left.values["w"].ravel(), 3 * mean_square / (mean_square + [0.1, 10.0]), rtol=1e-5))
     True
-
-    Used in: stationary-point, collapse, stability, adaptive-optimizers.
     """
     _one_of("loss", loss, LOSSES)
     _one_of("activation", activation, ACTIVATIONS)

@@ -12,13 +12,10 @@ from l2scaling.laws.shapes import Initializer, Layer
 Make = Callable[[list], torch.optim.Optimizer]
 """Takes parameters, or groups of them, and returns the optimiser that will move them."""
 
-
 MOMENTUM, SECOND = 0.9, 0.999
 """torch's default decay rates of Adam's two moving averages."""
 
-
 OPTIMIZERS = ("SGD", "Adam", "AdamW")
-
 
 NO_EPSILON = 1e-300  # in place of zero, which torch refuses or divides by; vanishes beside any variance
 
@@ -34,8 +31,6 @@ def optimizer(name: str, learning_rate: float, coefficient: float, epsilon: floa
     >>> optimizer("AdamW", 0.5, 0.25)([w]).step()
     >>> w.item()
     0.875
-
-    Used in: adaptive-optimizers.
     """
     if name == "SGD":
         return partial(torch.optim.SGD, lr=learning_rate, weight_decay=coefficient, fused=True)
@@ -51,12 +46,10 @@ def torch_network(
 ) -> torch.nn.Sequential:
     """Build the ReLU network of dense ``layers``, without biases, drawn by the initialiser.
 
-    >>> from l2scaling.networks import dense_layers, find_initializer
+    >>> from l2scaling.laws.shapes import dense_layers, find_initializer
     >>> network = torch_network(dense_layers([3, 5, 1]), find_initializer("he"), torch.Generator())
     >>> network(torch.ones(2, 3)).shape
     torch.Size([2, 1])
-
-    Used in: initialization, backprop.
     """
     parts: list[torch.nn.Module] = []
     for layer in layers:
@@ -78,8 +71,6 @@ def normalised_network(
 
     >>> sum(w.numel() for w in normalised_network(64, 32, 10, 3, torch.Generator()).parameters())
     3392
-
-    Used in: adaptive-optimizers.
     """
     if depth < 2:
         raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
@@ -96,8 +87,5 @@ def normalised_network(
 
 
 def without_normalisation(model: torch.nn.Sequential) -> torch.nn.Sequential:
-    """Return the same layers without the batch normalisations; weights are shared.
-
-    Used in: adaptive-optimizers.
-    """
+    """Return the same layers without the batch normalisations; weights are shared."""
     return torch.nn.Sequential(*(one for one in model if not isinstance(one, torch.nn.BatchNorm1d)))

@@ -16,7 +16,6 @@ from l2scaling.training.losses import error_signal
 EXPLODED = 1e9
 """A member with a weight that is not finite, or larger than this, has diverged."""
 
-
 _ADAM_BETAS, _ADAM_EPSILON = (0.9, 0.999), 1e-8
 
 
@@ -32,8 +31,6 @@ class Members:
 
     >>> len(Members(seeds=range(3), penalty_coefficients=0.01, learning_rates=[0.1, 0.2, 0.3]))
     3
-
-    Used in: stationary-point, collapse.
     """
 
     seeds: Any
@@ -70,10 +67,7 @@ def _all(name: str, values: np.ndarray, good: np.ndarray, allowed: str) -> None:
 
 
 def start_weights(layers: Sequence[Layer], initializer: Initializer, seed: int) -> list[Tensor]:
-    """Draw the weights with which the member of this seed starts, in float64, input layer first.
-
-    Used in: the tests, against a plain loop over ``torch.nn`` modules.
-    """
+    """Draw the weights with which the member of this seed starts, in float64, input layer first."""
     random = generator(seed, 0)
     weights = [torch.empty(layer.outputs, layer.inputs, dtype=torch.float64) for layer in layers]
     for weight, layer in zip(weights, layers, strict=True):
@@ -88,8 +82,6 @@ def data_order(samples: int, batch_size: int, seed: int) -> Iterator[Tensor]:
 
     >>> next(data_order(10, 4, seed=0)).shape
     torch.Size([2, 4])
-
-    Used in: the tests, against a plain loop over ``torch.nn`` modules.
     """
     random = generator(seed, 1)
     while True:

@@ -10,19 +10,13 @@ from l2scaling import datasets
 COMPONENTS = 64
 """Inputs with more features are projected to as many principal components of the training part."""
 
-
 MOST_VALIDATION = 2000
-
-
 FEWEST_VALIDATION = 100
 """Bounds on the samples kept to judge a network; a task that leaves fewer is refused."""
 
 
 class Task(NamedTuple):
-    """What one repetition trains on and is judged by; validation targets are never noisy.
-
-    Used in: scaling-cell, scaling-rules.
-    """
+    """What one repetition trains on and is judged by; validation targets are never noisy."""
 
     X: np.ndarray
     y: np.ndarray
@@ -41,15 +35,13 @@ def make_task(data: str, samples: int, noise: float, seed: int, repetition: int)
     training part, scaled by one common factor to a mean square of one.
     Raises ``ValueError`` for a noise outside 0 to 1, or samples that leave too few for validation.
 
-    >>> one = task("diabetes", 256, 0.2, seed=0, repetition=0)
+    >>> one = make_task("diabetes", 256, 0.2, seed=0, repetition=0)
     >>> one.X.shape, one.X_validation.shape, one.classes
     ((256, 10), (186, 10), None)
-    >>> task("diabetes", 400, 0.2, seed=0, repetition=0)
+    >>> make_task("diabetes", 400, 0.2, seed=0, repetition=0)
     Traceback (most recent call last):
         ...
     ValueError: samples 400 of diabetes: allowed 2 to 342, so that 100 are left to judge by
-
-    Used in: scaling-cell, scaling-rules.
     """
     if not 0 <= noise <= 1:
         raise ValueError(f"noise {noise}: allowed 0 to 1")
@@ -75,8 +67,6 @@ def largest_training_set(data: str) -> int:
 
     >>> largest_training_set("breast-cancer")
     469
-
-    Used in: scaling-cell.
     """
     return len(loaded(data).X) - FEWEST_VALIDATION
 

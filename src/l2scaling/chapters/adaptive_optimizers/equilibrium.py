@@ -23,8 +23,6 @@ def fluctuating_square(weights: np.ndarray, moments: np.ndarray, shrinkage: np.n
 
     >>> float(fluctuating_square(np.array([[[1.0], [3.0]]]), np.array([0, 1000]), np.array([1.0]))[0])
     2.0
-
-    Used in: adaptive-optimizers.
     """
     count = len(moments)
     gaps = np.abs(np.subtract.outer(moments, moments))
@@ -41,8 +39,6 @@ def train_unfed(
 
     Such weights have no data gradient; the penalty alone moves them. Shape ``(steps + 1, weights)``,
     from the start on. Full batch, cross-entropy, float64, He's start.
-
-    Used in: adaptive-optimizers.
     """
     X, y = data
     unfed = (X == 0).all(0)
@@ -65,8 +61,6 @@ class Settled(NamedTuple):
 
     ``total`` is ``λ/2 * sum(w**2)`` over the noise law ηP/4; ``fluctuating`` the same of the
     variance of every weight around its mean over time; ``spread`` the largest over the smallest layer total.
-
-    Used in: adaptive-optimizers.
     """
 
     total: np.ndarray
@@ -87,8 +81,6 @@ def settle_in_batches(
     >>> signs = (line[:, 0] > 0).astype(int)
     >>> settle_in_batches(line, signs, 4, [1.0], 0.1, [0, 1], batch_size=4).total.shape
     (1, 2)
-
-    Used in: adaptive-optimizers.
     """
     steps = round(periods / 2 / (learning_rate * decays[0]))
     moments = np.linspace(steps / 2, steps, 8).astype(int)
@@ -120,8 +112,6 @@ def spread_at_rest(
 ) -> np.ndarray:  # fmt: skip
     """Train networks of three weight layers, 32 wide, on the full batch; return by seed the largest
     over the smallest layer's sum of squares.
-
-    Used in: adaptive-optimizers.
     """
     X, y = data
     done = ensembles.train(

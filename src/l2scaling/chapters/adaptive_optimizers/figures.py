@@ -11,10 +11,7 @@ from l2scaling.figures.theme import MARKERS, Picture, subplots
 
 @dataclass(frozen=True)
 class Shift:
-    """How far the penalty moves a weight per step, measured and predicted, shape ``(noises,)``.
-
-    Used in: adaptive-optimizers.
-    """
+    """How far the penalty moves a weight per step, measured and predicted, shape ``(noises,)``."""
 
     label: str
     measured: np.ndarray
@@ -25,8 +22,6 @@ def shifts_by_noise(noises: np.ndarray, shifts: Sequence[Shift]) -> Picture:
     """Draw shifts over learning rate times pull against the gradient noise of the weight, log–log.
 
     At one the optimiser does what plain gradient descent does; dashed lines are predictions.
-
-    Used in: adaptive-optimizers.
     """
     figure, (axes,) = subplots(1, height=3.7)
     colors = seaborn.color_palette("colorblind", len(shifts))
@@ -51,8 +46,6 @@ def unfed_weights(panels: Sequence[tuple[str, Sequence[tuple[float, np.ndarray]]
     """Draw the mean size of weights without data gradient over steps, a panel an optimiser.
 
     Each panel holds ``(coefficient, weights)`` with weights of shape ``(steps + 1, count)``.
-
-    Used in: adaptive-optimizers.
     """
     figure, all_axes = subplots(len(panels), share_y=True)
     styles, told = ("-", "--", ":", "-."), []
@@ -80,8 +73,6 @@ def totals_on_noise(
 
     ``starts`` and ``ends`` have shape ``(sizes, seeds)``, ``ratios`` ``(decays, seeds)``, ``exact``
     ``(decays,)``: the prediction with the momentum's correction.
-
-    Used in: adaptive-optimizers.
     """
     figure, (left, right) = subplots(2, height=3.6)
     first, second, third = seaborn.color_palette("colorblind", 3)
@@ -113,10 +104,7 @@ def totals_on_noise(
 
 @dataclass(frozen=True)
 class Ratios:
-    """Totals over the noise law: ``places`` of shape ``(settings,)``, ``values`` ``(settings, seeds)``.
-
-    Used in: adaptive-optimizers.
-    """
+    """Totals over the noise law: ``places`` of shape ``(settings,)``, ``values`` ``(settings, seeds)``."""
 
     label: str
     places: Sequence[float]
@@ -127,8 +115,6 @@ def noise_law_on_data(by_size: Sequence[Ratios], by_decay: Sequence[Ratios]) -> 
     """Draw totals of trained networks over ηP/4 against P and against λ, log–log.
 
     Bars go from the smallest to the largest seed.
-
-    Used in: adaptive-optimizers.
     """
     figure, (left, right) = subplots(2, height=3.8, share_y=True)
     told = []
@@ -154,10 +140,7 @@ def noise_law_on_data(by_size: Sequence[Ratios], by_decay: Sequence[Ratios]) -> 
 
 @dataclass(frozen=True)
 class Rescaled:
-    """Relative differences by step between a run and its rescaled twins, one a rule.
-
-    Used in: adaptive-optimizers.
-    """
+    """Relative differences by step between a run and its rescaled twins, one a rule."""
 
     optimizer: str
     differences: dict[str, np.ndarray]
@@ -167,8 +150,6 @@ def rescaled_runs(panels: Sequence[Rescaled]) -> Picture:
     """Draw how far outputs of a rescaled run lie from the original's, a panel an optimiser.
 
     Differences below 1e-17, zero included, stand on the floor of the axis.
-
-    Used in: adaptive-optimizers.
     """
     figure, all_axes = subplots(len(panels), height=3.4, share_y=True)
     told = []

@@ -20,8 +20,6 @@ def drive(make: Make, start: Tensor, draw: Callable[[Tensor], object], steps: in
 
     >>> drive(optimizer("SGD", 0.5, 0.0), torch.ones(1), lambda gradient: gradient.fill_(1), 3).item()
     -0.5
-
-    Used in: adaptive-optimizers.
     """
     if steps < 0:
         raise ValueError(f"steps {steps}: allowed 0 or more")
@@ -49,8 +47,6 @@ def shift_by_penalty(
     >>> still = lambda: lambda gradient: gradient.zero_()
     >>> shift_by_penalty(lambda c: optimizer("SGD", 0.5, c), 0.25, torch.ones(1), still, 1).item()
     0.125
-
-    Used in: adaptive-optimizers.
     """
     without, penalised = (drive(make(c), start, draw(), steps) for c in (0.0, coefficient))
     return (without - penalised) / steps
@@ -61,8 +57,6 @@ def first_step_length(make: Make, weights: Tensor) -> float:
 
     >>> first_step_length(optimizer("SGD", 0.5, 0.25), torch.ones(8))
     0.125
-
-    Used in: adaptive-optimizers.
     """
     moved = drive(make, weights, lambda gradient: gradient.zero_(), 1)
     return ((weights - moved).norm() / weights.norm()).item()
@@ -76,8 +70,6 @@ def tracked_bits(make: Make, sizes: Sequence[int], seed: int, steps: int = 20) -
 
     >>> tracked_bits(optimizer("Adam", 0.01, 0.1), [100, 1000], seed=0)
     0
-
-    Used in: adaptive-optimizers.
     """
 
     def end(P: int) -> np.ndarray:
@@ -101,8 +93,6 @@ def adam_shift(pull: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
     >>> adam_shift(np.array([3.0]), np.array([4.0]))
     array([0.6])
-
-    Used in: adaptive-optimizers.
     """
     return pull / np.hypot(noise, pull)
 
@@ -117,8 +107,6 @@ def equilibrium_square(learning_rate: float, decay: float, momentum: float = MOM
     1.0
     >>> equilibrium_square(0.5, 1.0, momentum=0.0) == 0.5 / 1.5
     True
-
-    Used in: adaptive-optimizers.
     """
     product = learning_rate * decay
     if not 0 < product < 2:
@@ -128,10 +116,7 @@ def equilibrium_square(learning_rate: float, decay: float, momentum: float = MOM
 
 
 class NoiseTotal(NamedTuple):
-    """The totals ``c/2 * sum(w**2)`` of networks, shape ``(networks,)``, before and after steps on noise.
-
-    Used in: adaptive-optimizers.
-    """
+    """The totals ``c/2 * sum(w**2)`` of networks, shape ``(networks,)``, before and after steps on noise."""
 
     start: np.ndarray
     end: np.ndarray
@@ -149,8 +134,6 @@ def total_on_noise(
 
     >>> total_on_noise("SGD", 0.5, 0.5, 0.0, torch.ones(1, 8), 0.5, torch.Generator())
     NoiseTotal(start=array([2.]), end=array([1.125]))
-
-    Used in: adaptive-optimizers.
     """
 
     def total(weights: Tensor) -> np.ndarray:
@@ -172,8 +155,6 @@ def he_starts(P: int, random: torch.Generator, device: str = "cpu", least: int =
 
     >>> he_starts(5_000, torch.Generator()).shape
     torch.Size([4, 5000])
-
-    Used in: adaptive-optimizers.
     """
     start = torch.randn(max(1, least // P), P, generator=random) * (2 / P**0.5) ** 0.5
     return start.to(ensembles._device(device))
@@ -184,8 +165,6 @@ def starts_on_both_sides(mean_square: float, networks: int, P: int) -> Tensor:
 
     >>> starts_on_both_sides(2.0, 1, 4)
     tensor([[0., 2., 0., 2.]])
-
-    Used in: adaptive-optimizers.
     """
     start = torch.zeros(networks, P)
     start[:, 1::2] = (2 * mean_square) ** 0.5

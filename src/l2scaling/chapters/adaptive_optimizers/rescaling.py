@@ -11,10 +11,7 @@ from l2scaling.training.modules import NO_EPSILON, optimizer
 
 
 class Rescaling(NamedTuple):
-    """Powers of a factor on the weights that learning rate, coefficient and total must be given.
-
-    Used in: adaptive-optimizers.
-    """
+    """Powers of a factor on the weights that learning rate, coefficient and total must be given."""
 
     rate: int
     coefficient: int
@@ -28,8 +25,6 @@ RESCALINGS = {"SGD": Rescaling(2, -2, 0), "Adam": Rescaling(1, -2, 0), "AdamW": 
 class Trajectory(NamedTuple):
     """A training run: outputs before each step and after the last, ``(steps + 1, N, K)``, and the
     total ``c/2 * sum(w**2)`` of the normalised layers at the end.
-
-    Used in: adaptive-optimizers.
     """
 
     outputs: Tensor
@@ -52,8 +47,6 @@ def train_rescaled(
     in ``rule`` (that of ``RESCALINGS`` unless given); the last layer, which no normalisation
     follows, keeps its own. Full batch, cross-entropy; Adam's epsilon is 1e-300, which vanishes beside
     every second moment but zero.
-
-    Used in: adaptive-optimizers.
     """
     X, y = data
     powers = rule or RESCALINGS[name]
@@ -78,10 +71,7 @@ def train_rescaled(
 
 
 def relative_difference(run: Trajectory, other: Trajectory) -> np.ndarray:
-    """Return by step how far the outputs of two runs lie apart, in norm, relative to the first.
-
-    Used in: adaptive-optimizers.
-    """
+    """Return by step how far the outputs of two runs lie apart, in norm, relative to the first."""
     gaps = (run.outputs - other.outputs).flatten(1).norm(dim=1)
     return (gaps / run.outputs.flatten(1).norm(dim=1)).numpy()
 
@@ -91,8 +81,6 @@ def change_by_pull(model: torch.nn.Sequential, X: Tensor) -> tuple[int, float]:
 
     Returns how many outputs differ, and by how much relative to their norm. The model's weights
     change in place.
-
-    Used in: adaptive-optimizers.
     """
     before, (*hidden, _) = model(X).detach(), model.parameters()
     for weight in hidden:

@@ -13,8 +13,6 @@ SETTINGS = ("plain SGD", "Adam with L2", "AdamW", "normalised layers")
 class Fate:
     """A statement and what was measured of it in each of ``SETTINGS``: whether it survives, and the
     quantity that says so; None where nothing was measured.
-
-    Used in: adaptive-optimizers.
     """
 
     statement: str
@@ -29,8 +27,6 @@ def fate(
 
     >>> fate("it holds", "slope", 1.0, [1.01, 0.5, None, None], 0.05).cells
     [(True, 1.01), (False, 0.5), None, None]
-
-    Used in: adaptive-optimizers.
     """
     cells = [None if one is None else (bool(abs(one - expected) <= tolerance), one) for one in measured]
     return Fate(statement, quantity, cells)
@@ -46,8 +42,6 @@ class Fates:
     | statement | measured | plain SGD | Adam with L2 | AdamW | normalised layers |
     | --- | --- | --- | --- | --- | --- |
     | it holds | slope | yes: 1 | **no**: 0.5 | – | – |
-
-    Used in: adaptive-optimizers.
     """
 
     rows: Sequence[Fate]

@@ -17,8 +17,6 @@ def signals_by_step(differences: np.ndarray) -> Picture:
 
     ``differences`` has shape ``(steps, layers)``, relative to the signal without the penalty;
     row 0 is before the first step.
-
-    Used in: backprop.
     """
     figure, (axes,) = subplots(1)
     colors = seaborn.color_palette("colorblind", differences.shape[1])
@@ -47,8 +45,6 @@ class LayerLaw:
     """A quantity by width and layer for one task; ``values`` has shape ``(widths, seeds, 3)``.
 
     ``exponents`` are the measured slopes in the width, input layer first.
-
-    Used in: backprop.
     """
 
     label: str
@@ -63,8 +59,6 @@ def layer_laws(
 
     Bars go from the smallest to the largest seed. A dashed line passes through the geometric
     centre of its layer's values, so that only its slope is on trial.
-
-    Used in: backprop.
     """
     figure, panels = subplots(len(laws), height=3.6, share_y=True)
     colors = seaborn.color_palette("colorblind", len(LAYERS))
@@ -95,10 +89,7 @@ def layer_laws(
 
 @dataclass(frozen=True)
 class Line:
-    """A positive quantity against P; ``sizes`` has shape ``(sizes,)``, ``values`` ``(sizes, seeds)``.
-
-    Used in: backprop.
-    """
+    """A positive quantity against P; ``sizes`` has shape ``(sizes,)``, ``values`` ``(sizes, seeds)``."""
 
     label: str
     sizes: Sequence[int]
@@ -132,8 +123,6 @@ def share_and_ratio(shares: Sequence[Line], ratios: Sequence[Line]) -> Picture:
 
     Points are means over seeds, bars go from the smallest to the largest seed. The line at
     one is where the penalty's gradient would be as long as the data gradient.
-
-    Used in: backprop.
     """
     figure, (left, right) = subplots(2, height=3.5)
     _draw_lines(left, shares)
@@ -153,10 +142,7 @@ def share_and_ratio(shares: Sequence[Line], ratios: Sequence[Line]) -> Picture:
 
 
 def ratios_by_start(panels: Sequence[tuple[str, Sequence[Line]]]) -> Picture:
-    """Draw the ratio of gradient norms against P for several initialisers, a panel a depth.
-
-    Used in: backprop.
-    """
+    """Draw the ratio of gradient norms against P for several initialisers, a panel a depth."""
     figure, all_axes = subplots(len(panels), height=3.7, share_y=True)
     told = []
     for axes, (name, lines) in zip(all_axes, panels, strict=True):

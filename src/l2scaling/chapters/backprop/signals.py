@@ -26,8 +26,6 @@ def error_signals(model: torch.nn.Sequential, X: torch.Tensor, loss: Loss) -> li
     >>> model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False))
     >>> error_signals(model, torch.ones(2, 1), lambda outputs: 3 * outputs.sum())[0].tolist()
     [[3.0], [3.0]]
-
-    Used in: backprop.
     """
     seen: list[torch.Tensor] = []
     hooks = [
@@ -57,8 +55,6 @@ def signals_along_descent(
     >>> history = signals_along_descent(model, torch.ones(1, 1), lambda f: f.square().sum() / 2, 0.5, 2)
     >>> [signals[0].item() for signals in history]
     [1.0, 0.5, 0.25]
-
-    Used in: backprop.
     """
     if steps < 0:
         raise ValueError(f"steps {steps}: allowed 0 or more")
@@ -83,8 +79,6 @@ def with_weight_decay(
 
     >>> with_weight_decay([torch.tensor([4.0])], [torch.tensor([1.0])], 0.5)[0].tolist()
     [3.0]
-
-    Used in: backprop.
     """
     copies = [weight.detach().clone().requires_grad_() for weight in weights]
     for copy, gradient in zip(copies, data_gradients, strict=True):
@@ -100,8 +94,6 @@ class Contest(NamedTuple):
     ``value`` is the penalty in loss units and ``share`` its part of penalty plus data loss;
     ``ratio`` is the norm of the penalty's gradient over that of the data gradient, over all
     weights, and ``input_ratio`` the same in the first weight layer alone.
-
-    Used in: backprop.
     """
 
     value: float
@@ -127,8 +119,6 @@ def compete(
     ...     return 1.5 * model[0].weight.square().sum()
     >>> compete(model, torch.ones(1, 1), lambda outputs: outputs.sum(), penalty)
     Contest(value=6.0, share=0.75, ratio=6.0, input_ratio=6.0)
-
-    Used in: backprop.
     """
     weights, outputs = list(model.parameters()), model(X)
     data_loss, value = loss(outputs), penalty(model, outputs)
@@ -147,8 +137,6 @@ def root_mean_squares(tensors: Sequence[torch.Tensor]) -> np.ndarray:
 
     >>> root_mean_squares([torch.tensor([3.0, -3.0]), torch.tensor([1.0])]).tolist()
     [3.0, 1.0]
-
-    Used in: backprop.
     """
     return np.sqrt([tensor.detach().double().square().mean().item() for tensor in tensors])
 
@@ -158,8 +146,6 @@ def joint_norm(tensors: Sequence[torch.Tensor]) -> float:
 
     >>> joint_norm([torch.tensor([3.0]), torch.tensor([[4.0]])])
     5.0
-
-    Used in: backprop.
     """
     return float(np.sqrt(sum(torch.linalg.vector_norm(tensor.detach()).item() ** 2 for tensor in tensors)))
 
@@ -174,8 +160,6 @@ def relative_differences(
 
     >>> relative_differences([[torch.tensor([4.0])]], [[torch.tensor([5.0])]]).tolist()
     [[0.25]]
-
-    Used in: backprop.
     """
     return np.array(
         [
@@ -201,8 +185,6 @@ def rounding_error(
     >>> w, data = torch.tensor([3.0]), torch.tensor([1.0])
     >>> rounding_error([data + 0.5 * w], [data], [w], 0.5)
     0.0
-
-    Used in: backprop.
     """
     worst = Fraction(0)
     for gradient, data_gradient, weight in zip(gradients, data_gradients, weights, strict=True):

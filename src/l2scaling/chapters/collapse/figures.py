@@ -23,8 +23,6 @@ def shrunken_values(
 
     ``coefficients`` has shape ``(C,)``, ``singular_values`` ``(K,)``, ``learnt`` ``(sizes, C, K)`` and
     ``left`` ``(sizes, C)``. Lines are ``(s - c)_+`` and ``c * sum (s - c)_+``.
-
-    Used in: collapse.
     """
     figure, (first, second) = subplots(2, height=3.6)
     colors = seaborn.color_palette("colorblind", len(sizes))
@@ -56,8 +54,6 @@ class Plane:
     ``coefficients`` has shape ``(C,)``, ``sizes`` ``(S,)``, ``left`` ``(S, C)``, in units of the data
     loss at zero; ``thresholds`` ``(T, seeds)`` stand at ``threshold_sizes`` ``(T,)``. ``predicted`` is
     a coefficient, or None where theory gives none.
-
-    Used in: collapse.
     """
 
     label: str
@@ -80,8 +76,6 @@ def phase_planes(planes: Sequence[Plane], floor: float) -> Picture:
     """Draw the penalty left as colour over c and P, with thresholds found and predicted.
 
     Light means crushed: at most ``floor`` of the data loss at zero weights.
-
-    Used in: collapse.
     """
     figure, panels = subplots(len(planes), height=3.7)
     norm = LogNorm(floor, 1.0)
@@ -127,10 +121,7 @@ def phase_planes(planes: Sequence[Plane], floor: float) -> Picture:
 
 @dataclass(frozen=True)
 class Branch:
-    """Networks of one depth: learnt value against c, ``(C,)`` each, and the curve predicted.
-
-    Used in: collapse.
-    """
+    """Networks of one depth: learnt value against c, ``(C,)`` each, and the curve predicted."""
 
     depth: int
     curve_coefficients: np.ndarray
@@ -140,10 +131,7 @@ class Branch:
 
 
 def jumps(branches: Sequence[Branch]) -> Picture:
-    """Draw the largest learnt singular value against c, with the solution that survives longest.
-
-    Used in: collapse.
-    """
+    """Draw the largest learnt singular value against c, with the solution that survives longest."""
     figure, panels = subplots(len(branches), height=3.3, share_y=True)
     colors = seaborn.color_palette("colorblind", len(branches))
     told = []

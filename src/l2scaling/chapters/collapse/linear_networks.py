@@ -12,8 +12,6 @@ class Fold:
 
     ``coefficient`` is c there, in loss per squared weight unit; ``value`` the singular value of the
     network's map at that point, the least it can have without being crushed.
-
-    Used in: collapse.
     """
 
     coefficient: float
@@ -39,8 +37,6 @@ def linear_fold(largest: float, depth: int) -> Fold:
     Fold(coefficient=3.0, value=0.0)
     >>> linear_fold(4.0, 3)
     Fold(coefficient=3.0, value=1.0)
-
-    Used in: collapse.
     """
     _check(largest, depth)
     value = largest * (depth - 2) / (2 * depth - 2)
@@ -55,8 +51,6 @@ def surviving_value(largest: float, penalty_coefficient: float, depth: int) -> f
 
     >>> surviving_value(3.0, 1.0, 2), surviving_value(4.0, 3.01, 3)
     (2.0, 0.0)
-
-    Used in: collapse.
     """
     fold, c = linear_fold(largest, depth), penalty_coefficient
     if not c >= 0:
@@ -71,8 +65,6 @@ class LinearTask:
     """Whitened inputs and targets whose cross-covariance ``E[y x']`` is ``A``.
 
     ``X`` has shape ``(d, d)`` with ``X'X = d I``, ``y`` shape ``(d, K)``, ``A`` shape ``(K, d)``.
-
-    Used in: collapse.
     """
 
     X: np.ndarray
@@ -90,8 +82,6 @@ def linear_task(singular_values: np.ndarray, inputs: int, rng: np.random.Generat
     >>> task = linear_task(np.array([2.0, 1.0]), 3, np.random.default_rng(0))
     >>> np.linalg.svd(task.y.T @ task.X / 3)[1].round(6).tolist()
     [2.0, 1.0]
-
-    Used in: collapse.
     """
     values = np.asarray(singular_values, float)
     if values.size > inputs:
@@ -113,8 +103,6 @@ def start_gram(width: int, variances: np.ndarray, rng: np.random.Generator) -> n
     >>> gram = start_gram(10**9, np.full(3, 1e-9), np.random.default_rng(0))
     >>> gram.diagonal().round(3).tolist()
     [1.0, 1.0, 1.0]
-
-    Used in: collapse.
     """
     scales = np.sqrt(np.asarray(variances, float))
     if width < 1:
@@ -144,8 +132,6 @@ def descend_gram(
     >>> start = np.full((1, 2, 2), 0.1)
     >>> descend_gram(start, np.array([[3.0]]), np.array([1.0]), 0.1, 500)[0, 0, 1].round(6).item()
     2.0
-
-    Used in: collapse.
     """
     c = np.asarray(penalty_coefficients, float)
     K, d = A.shape

@@ -31,8 +31,6 @@ class Setting:
 
     >>> Setting(np.eye(2), np.array([0, 1]), "softmax", "relu", "he", 0.1, 10).loss_at_zero.__round__(3)
     0.693
-
-    Used in: collapse.
     """
 
     X: np.ndarray
@@ -61,8 +59,6 @@ class Outcome:
     ``start`` and ``squares`` are the sums of squared weights at the start and at the end,
     ``left`` the penalty at the end in parts of the data loss at zero weights, each of shape
     ``(starts, C)``; ``values``, ``(starts, C, K)``, are the singular values of the product of all layers.
-
-    Used in: collapse.
     """
 
     start: np.ndarray
@@ -84,13 +80,12 @@ def train_outcomes(
     ``starts`` are seeds, shape ``(starts,)``; ``coefficients`` has shape ``(starts, C)``. Raises
     ``ArithmeticError`` if a network diverged, ``ValueError`` for other shapes.
 
+    >>> from l2scaling.chapters.collapse.linear_networks import linear_task
     >>> task = linear_task(np.array([1.0]), 2, np.random.default_rng(0))
     >>> setting = Setting(task.X, task.y, "half-squared", "linear", "glorot", 0.1, 500)
     >>> shape = [Layer(2, 3), Layer(3, 1)]
     >>> train_outcomes(setting, shape, np.array([5]), np.array([[0.25, 1.5]])).values.round(3).tolist()
     [[[0.75], [0.0]]]
-
-    Used in: collapse.
     """
     c = np.asarray(coefficients, float)
     if c.ndim != 2 or len(c) != len(starts):
@@ -125,8 +120,6 @@ class Reach:
 
     ``coefficient`` is the largest ``|E[g relu(v.x)]|`` found over unit vectors v, ``share`` the
     part of the starts that reached it within one percent.
-
-    Used in: collapse.
     """
 
     coefficient: float
@@ -147,8 +140,6 @@ def neuron_threshold(
     >>> X = np.array([[2.0, 0.0], [0.0, 1.0]])
     >>> neuron_threshold(X, np.array([[1.0], [1.0]]), 20, np.random.default_rng(0)).coefficient.__round__(6)
     1.118034
-
-    Used in: collapse.
     """
     if X.ndim != 2 or residuals.ndim != 2 or len(X) != len(residuals):
         raise ValueError(f"X {X.shape} and residuals {residuals.shape}: allowed (N, d) and (N, K)")
@@ -187,8 +178,6 @@ def bisect_thresholds(
     [1.752]
     >>> bisect_thresholds(lambda c: c >= 5, brackets=1, low=1, high=4, points=3, rounds=4).tolist()
     [nan]
-
-    Used in: collapse.
     """
     if not 0 < low < high:
         raise ValueError(f"bracket {low} to {high}: allowed 0 < low < high")
@@ -209,8 +198,6 @@ def threshold_exponent(sizes: Sequence[int], thresholds: np.ndarray, seed: int) 
 
     >>> threshold_exponent([10, 100], np.array([[1.0], [np.nan]]), seed=0).estimate
     nan
-
-    Used in: collapse.
     """
     if np.isnan(thresholds).any():
         return Exponent(np.nan, np.nan, np.nan, thresholds.shape[1])
@@ -232,13 +219,12 @@ def find_thresholds(
     ``high`` 256-fold. Returns shape ``(starts,)``; raises as ``train_outcomes`` and
     ``bisect_thresholds`` do.
 
+    >>> from l2scaling.chapters.collapse.linear_networks import linear_task
     >>> task = linear_task(np.array([1.0]), 2, np.random.default_rng(0))
     >>> setting = Setting(task.X, task.y, "half-squared", "linear", "glorot", 0.1, 400)
     >>> shape = [Layer(2, 3), Layer(3, 1)]
     >>> find_thresholds(setting, shape, np.array([5]), 0.6, 1.9, 0.003).round(2).tolist()
     [1.0]
-
-    Used in: collapse.
     """
 
     def crushed(c: np.ndarray) -> np.ndarray:

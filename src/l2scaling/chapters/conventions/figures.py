@@ -16,8 +16,6 @@ def coefficients(
     """Draw the coefficient of each API for one and the same λ: formula and real call, in each setting.
 
     ``predicted`` and ``measured`` have shape ``(rows, settings)``. Rows are grouped by family.
-
-    Used in: conventions.
     """
     order = sorted(range(len(rows)), key=lambda row: list(FAMILIES).index(rows[row].family))
     figure, (axes,) = subplots(1, height=0.27 * len(rows) + 1.5)
@@ -52,8 +50,6 @@ def ridge_solutions(converted: Mapping[str, float], nominal: Mapping[str, float]
 
     ``converted`` maps API names to the relative distance from the exact solution, ``nominal`` to the c
     that explains the solution for one and the same number.
-
-    Used in: conventions.
     """
     rows = list(nominal)
     figure, (left, right) = subplots(2, height=0.3 * len(rows) + 1.2, share_y=True)
@@ -83,8 +79,6 @@ def mini_batches(
     """Draw accuracy and Σw² of scikit-learn's MLP against its batch size, α kept and α converted.
 
     ``same`` and ``converted`` have shape ``(batches, seeds, 2)``: accuracy, then Σw².
-
-    Used in: conventions.
     """
     figure, panels = subplots(2)
     colors = seaborn.color_palette("colorblind", 2)
@@ -116,8 +110,6 @@ class Curve:
     """Validation losses at each coefficient, ``(splits, coefficients)``, and where a λ lands by its reader.
 
     ``marks`` maps words to coefficients.
-
-    Used in: conventions.
     """
 
     label: str
@@ -127,10 +119,7 @@ class Curve:
 
 
 def nominal_values(curves: Sequence[Curve]) -> Picture:
-    """Draw validation loss against c, one panel a data set, with lines where a nominal λ lands.
-
-    Used in: conventions.
-    """
+    """Draw validation loss against c, one panel a data set, with lines where a nominal λ lands."""
     figure, panels = subplots(len(curves), height=4.4)
     colors = seaborn.color_palette("colorblind", 6)
     styles = ("-", "--", ":", "-.", (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))

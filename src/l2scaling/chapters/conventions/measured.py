@@ -28,8 +28,6 @@ class Size:
 
     Raises ``ValueError`` unless ``weights`` is a multiple of 4 from 8 on, and ``samples`` a multiple
     of both ``batch_size`` and, as trees of two samples a leaf need, 2.
-
-    Used in: conventions.
     """
 
     weights: int
@@ -51,8 +49,6 @@ class Reading:
     """Coefficients that one real call showed: of the weights, of biases, of a normalisation's scale.
 
     ``bias`` and ``scale`` are 0 where the penalty leaves them alone, NaN where there is none.
-
-    Used in: conventions.
     """
 
     weights: float
@@ -72,8 +68,6 @@ def measure(name: str, value: float, size: Size, seed: int, l1_ratio: float = 0.
     0.01
     >>> round(measure("sklearn.linear_model.Ridge", 0.01, size, seed=0).weights, 9)
     0.001
-
-    Used in: conventions.
     """
     convention = find(name)
     if name not in _CALLS:
@@ -329,8 +323,6 @@ def one_tree(library: str, groups: np.ndarray, y: np.ndarray, **options: Any) ->
 
     >>> one_tree("xgboost", np.array([0, 0, 1, 1]), np.array([1.0, 1, -1, -1]), reg_lambda=2.0).tolist()
     [0.5, 0.5, -0.5, -0.5]
-
-    Used in: conventions.
     """
     count = int(groups.max()) + 1
     common = {"n_estimators": 1, "learning_rate": 1.0, "n_jobs": 1, "random_state": 0}
@@ -354,8 +346,6 @@ def measure_lbfgs(value: float, samples: int, seed: int) -> float:
 
     >>> round(measure_lbfgs(20.0, samples=200, seed=0), 4)
     0.1
-
-    Used in: conventions.
     """
     rng = np.random.default_rng([seed, samples])
     X = rng.normal(size=(samples, 3))

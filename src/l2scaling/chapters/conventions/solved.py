@@ -18,7 +18,6 @@ from l2scaling.laws.conventions import ConventionError, find
 HALF, WHOLE = 0.5, 1.0
 """Factors before the mean squared error, of the book and of ``torch.nn.MSELoss`` and Keras' "mse"."""
 
-
 STEPS = 400
 """Steps of full-batch training; the groups are nearly equal, so that a tenth would do."""
 
@@ -31,8 +30,6 @@ def group_means(groups: np.ndarray, y: np.ndarray, penalty_coefficient: float) -
 
     >>> group_means(np.array([0, 0, 1]), np.array([2.0, 4.0, -1.0]), 1.0).tolist()
     [1.2, -0.25]
-
-    Used in: conventions.
     """
     return np.bincount(groups, y) / (np.bincount(groups) + len(y) * penalty_coefficient)
 
@@ -48,8 +45,6 @@ def solve(name: str, value: float, groups: np.ndarray, y: np.ndarray, factor: fl
     >>> groups, y = np.array([0, 0, 1, 1]), np.array([1.0, 3.0, -1.0, -3.0])
     >>> solve("sklearn.linear_model.Ridge", 4 * 0.5, groups, y).round(6).tolist()
     [1.0, -1.0]
-
-    Used in: conventions.
     """
     if name not in _SOLVERS:
         find(name)
@@ -63,8 +58,6 @@ def solvers() -> list[str]:
 
     >>> "sklearn.linear_model.Ridge" in solvers()
     True
-
-    Used in: conventions.
     """
     return list(_SOLVERS)
 
@@ -177,8 +170,6 @@ def effective_coefficient(weights: np.ndarray, groups: np.ndarray, y: np.ndarray
     >>> groups, y = np.array([0, 0, 1, 1]), np.array([1.0, 3.0, -1.0, -3.0])
     >>> round(effective_coefficient(group_means(groups, y, 0.25), groups, y), 9)
     0.25
-
-    Used in: conventions.
     """
     pull = np.bincount(groups, y - weights[groups]) / len(y)
     return float(pull @ weights / (weights @ weights))
@@ -190,8 +181,6 @@ def momentum_coefficient(decay: float, momentum: float, groups: np.ndarray, y: n
     >>> groups, y = np.array([0, 0, 1, 1]), np.array([1.0, 3.0, -1.0, -3.0])
     >>> round(momentum_coefficient(0.1, 0.5, groups, y), 4)
     0.05
-
-    Used in: conventions.
     """
     X = (groups[:, None] == np.arange(groups.max() + 1)).astype(float)
     weights = _keras("optimizers.SGD", momentum=momentum)("weight_decay", decay, X, y, HALF)

@@ -24,8 +24,6 @@ def mlp_on(data: Dataset, alpha: float, batch_size: int, updates: int, seed: int
     >>> accuracy, squares = mlp_on(load("breast-cancer"), 0.0, 569, 50, seed=0)
     >>> accuracy > 0.9, squares > 1
     (True, True)
-
-    Used in: conventions.
     """
     model = MLPClassifier(alpha=alpha, batch_size=batch_size, random_state=seed)
     for _ in range(-(-updates // -(-len(data.y) // batch_size))):
@@ -46,8 +44,6 @@ def validation_losses(
     >>> weak, strong = validation_losses(load("breast-cancer"), [1e-3, 10.0], seed=0, steps=100)
     >>> bool(weak < 0.3 and abs(strong - np.log(2)) < 0.01)
     True
-
-    Used in: conventions.
     """
     order = np.random.default_rng([seed, len(data.y)]).permutation(len(data.y))
     train, valid = order[: train_size(data)], order[train_size(data) :]
@@ -72,8 +68,6 @@ def train_size(data: Dataset) -> int:
     >>> from l2scaling.datasets import load
     >>> train_size(load("digits"))
     1198
-
-    Used in: conventions.
     """
     return 2 * len(data.y) // 3
 
@@ -90,8 +84,6 @@ def chapter_tabs(value: float, seed: int) -> dict[str, float]:
 
     >>> {name: round(c, 6) for name, c in chapter_tabs(3.0, seed=0).items()}
     {'from scratch': 3.0, 'PyTorch': 1.5, 'TensorFlow (Keras)': 3.0}
-
-    Used in: conventions.
     """
     keras = frameworks.keras()
     rng = np.random.default_rng([seed, 200])

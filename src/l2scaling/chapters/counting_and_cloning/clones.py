@@ -24,8 +24,6 @@ def train_relu(
     >>> one = np.ones((1, 1)), np.zeros(1), np.ones(1)
     >>> train_relu(np.ones((1, 1)), np.ones(1), one, [0.1] * 3, [0.0] * 3, 2).tolist()
     [[1.0], [1.0]]
-
-    Used in: counting-and-cloning.
     """
     if not len(layers) == len(learning_rates) == len(coefficients) == 3:
         raise ValueError(

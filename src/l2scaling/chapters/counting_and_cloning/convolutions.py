@@ -21,8 +21,6 @@ def kernel_sums(
     >>> squares, absolute = kernel_sums("ones", (2, 3), 10, 20, [0])
     >>> squares, absolute
     (1200.0, 1200.0)
-
-    Used in: counting-and-cloning.
     """
     keras().utils.set_random_seed(int(np.random.SeedSequence(list(stream)).generate_state(1)[0]))
     if initializer == "torch":
@@ -42,8 +40,6 @@ def count_moved(parts: Sequence[torch.Tensor], step: Callable[[list[torch.Tensor
     >>> part = torch.tensor([1.0, 0.0])
     >>> count_moved([part], lambda zeros: part.mul_(0.9).sub_(zeros[0]))
     1
-
-    Used in: counting-and-cloning.
     """
     before = [part.detach().clone() for part in parts]
     step([torch.zeros_like(part) for part in parts])

@@ -14,8 +14,6 @@ class Growth:
     """A sum over weights that grow in number, with the exponent measured and the one predicted.
 
     ``counts`` has shape ``(sizes,)``, ``values`` shape ``(sizes, seeds)``.
-
-    Used in: counting-and-cloning.
     """
 
     label: str
@@ -30,8 +28,6 @@ def growths(panels: Sequence[tuple[str, Sequence[Growth]]]) -> Picture:
 
     Each panel is a label of the horizontal axis and its sums. Dashed predictions pass
     through the geometric centre of the measurements, so that only slopes are on trial.
-
-    Used in: counting-and-cloning.
     """
     figure, axes_row = subplots(len(panels), height=4.3, share_y=True)
     colors = seaborn.color_palette("colorblind", max(len(sums) for _, sums in panels))
@@ -63,8 +59,6 @@ def survivors(pulls: np.ndarray, weights: np.ndarray, original: int, coefficient
 
     ``pulls`` are ``|X'(y - Xw)|/N`` and ``weights`` the solution, both ``(P,)``; the first
     ``original`` features are real, the rest noise.
-
-    Used in: counting-and-cloning.
     """
     figure, (axes,) = subplots(1)
     real = np.arange(pulls.size) < original
@@ -99,8 +93,6 @@ class Drift:
     """How far a cloned network's predictions are from the original's, after each step.
 
     ``values`` has shape ``(steps,)``, relative to the size of the predictions.
-
-    Used in: counting-and-cloning.
     """
 
     label: str
@@ -111,8 +103,6 @@ def clone_drifts(drifts: Sequence[Drift], margin: float) -> Picture:
     """Draw the relative difference of predictions against training steps, a line each rule for λ.
 
     ``margin`` is the difference up to which the prediction calls two networks the same.
-
-    Used in: counting-and-cloning.
     """
     figure, (axes,) = subplots(1)
     colors = seaborn.color_palette("colorblind", len(drifts))
@@ -137,8 +127,6 @@ def best_coefficients(
     ``coefficients`` ``(grid,)``, falling; ``risks`` ``(sizes, seeds, grid)``; ``features`` ``(sizes,)``;
     ``best`` ``(sizes, seeds)``; ``floor`` is the risk of the truth. The right panel also draws
     the two laws on trial, proportional to ``sqrt(log p)`` and to ``1/p``, from the first size.
-
-    Used in: counting-and-cloning.
     """
     figure, (left, right) = subplots(2, height=3.8)
     colors = seaborn.color_palette("viridis", len(features))

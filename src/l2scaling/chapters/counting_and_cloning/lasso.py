@@ -24,8 +24,6 @@ def lasso(X: np.ndarray, y: np.ndarray, coefficient: float, tolerance: float = 1
 
     >>> lasso(np.eye(2), np.array([3.0, -0.5]), 0.5).round(6).tolist()
     [2.0, -0.0]
-
-    Used in: counting-and-cloning.
     """
     _check_lasso(X, y, coefficient)
     model = linear_model.Lasso(alpha=coefficient, fit_intercept=False, tol=tolerance, max_iter=SWEEPS)
@@ -43,8 +41,6 @@ def lasso_path(X: np.ndarray, y: np.ndarray, coefficients: np.ndarray) -> np.nda
 
     >>> lasso_path(np.eye(2), np.array([3.0, -0.5]), np.array([1.0, 0.5])).tolist()
     [[1.0, 0.0], [2.0, 0.0]]
-
-    Used in: counting-and-cloning.
     """
     coefficients = np.asarray(coefficients, float)
     if coefficients.ndim != 1 or not np.all(np.diff(coefficients) < 0):
@@ -66,8 +62,6 @@ def correlations(X: np.ndarray, y: np.ndarray, w: np.ndarray) -> np.ndarray:
 
     >>> correlations(np.eye(2), np.array([3.0, -1.0]), np.zeros(2)).tolist()
     [1.5, -0.5]
-
-    Used in: counting-and-cloning.
     """
     return X.T @ (y - X @ w) / len(y)
 
@@ -80,8 +74,6 @@ def kkt_residual(X: np.ndarray, y: np.ndarray, w: np.ndarray, coefficient: float
 
     >>> kkt_residual(np.eye(2), np.array([3.0, -0.5]), np.array([2.0, 0.0]), 0.5)
     0.0
-
-    Used in: counting-and-cloning.
     """
     check_shapes(X, y, coefficient)
     pull = correlations(X, y, w)
@@ -94,8 +86,6 @@ class SparseTask:
     """A linear task of which only the first few features matter.
 
     ``X`` ``(N, P)`` has independent standard normal entries, ``y = X @ truth + noise * normal``.
-
-    Used in: counting-and-cloning.
     """
 
     X: np.ndarray
@@ -121,8 +111,6 @@ def sparse_task(
     >>> task = sparse_task(4, 3, 1, 0.5, np.random.default_rng(0))
     >>> float(task.risk(task.truth)), task.X.shape
     (0.25, (4, 3))
-
-    Used in: counting-and-cloning.
     """
     if not 1 <= nonzeros <= features:
         raise ValueError(f"nonzeros {nonzeros}: allowed 1 to {features}, the number of features")

@@ -12,10 +12,7 @@ from l2scaling.seeds import generator
 
 
 def draw_keras_sums(layers: Sequence[Layer], initializer: Initializer, seed: int) -> WeightSums:
-    """Do as ``draw_sums`` with the initialiser that Keras has for it.
-
-    Used in: initialization.
-    """
+    """Do as ``draw_sums`` with the initialiser that Keras has for it."""
     framework = keras()
     make = getattr(framework.initializers, initializer.keras_name)
     drawn = []
@@ -37,8 +34,6 @@ class Growth:
     ``counts`` has shape ``(sizes,)``, ``expected`` ``(sizes, 2)`` and ``drawn``
     ``(sizes, seeds, 2)``; the last axis holds the sum of squares and of absolute values.
     ``layers`` are those of the largest network.
-
-    Used in: initialization.
     """
 
     initializer: Initializer
@@ -56,12 +51,10 @@ def measure_growth(
 
     ``ends`` holds the numbers of inputs and outputs; for the rest see ``grown_network``.
 
-    >>> from l2scaling.networks import find_initializer
+    >>> from l2scaling.laws.shapes import find_initializer
     >>> study = measure_growth(find_initializer("he"), "deeper", [1, 2], (32, 10), seeds=3, seed=0)
     >>> study.counts.tolist(), study.drawn.shape
     ([2688, 6784], (2, 3, 2))
-
-    Used in: initialization.
     """
     networks = [grown_network(growth, size, *ends) for size in sizes]
     exact = [expected_sums(layers, initializer) for layers in networks]
@@ -83,8 +76,6 @@ def keras_error(study: Growth, seeds: int, seed: int) -> float:
     """Return how far Keras's draws of the largest network lie from expectation, on average over seeds.
 
     It is the larger relative error of the two sums. ``seed`` is at most 2**31.
-
-    Used in: initialization.
     """
     exact = _pair(expected_sums(study.layers, study.initializer, study.initializer.keras_distribution))
     drawn = [_pair(draw_keras_sums(study.layers, study.initializer, seed + 1000 * k)) for k in range(seeds)]

@@ -13,8 +13,6 @@ def growth_curves(panels: dict[str, Sequence[Growth]]) -> Picture:
     """Draw the sum of squares against P, a panel a way of growing, a line an initialiser.
 
     Lines are the exact expectations, points the means over seeds of what was drawn.
-
-    Used in: initialization.
     """
     figure, all_axes = subplots(len(panels))
     for axes, (growth, curves) in zip(all_axes, panels.items(), strict=True):
@@ -42,8 +40,6 @@ def exponent_maps(rows: Sequence[str], columns: Sequence[str], exponents: np.nda
     """Draw measured exponents of both sums as two annotated maps, initialiser by way of growing.
 
     ``exponents`` has shape ``(rows, columns, 2)``: sum of squares, sum of absolute values.
-
-    Used in: initialization.
     """
     figure, axes = subplots(2, height=3.8, share_y=True)
     names = ("sum of squares", "sum of absolute values")
@@ -68,8 +64,6 @@ def starting_costs(
     """Draw the cost at the start by initialiser and convention, with the reported level.
 
     ``costs`` has shape ``(names, conventions)``.
-
-    Used in: initialization.
     """
     figure, (axes,) = subplots(1)
     colors = seaborn.color_palette("colorblind", len(conventions))

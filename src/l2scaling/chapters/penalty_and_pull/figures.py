@@ -14,8 +14,6 @@ class Series:
     """A quantity measured at several sizes, with its exponent, measured and predicted.
 
     ``values`` has shape ``(sizes, seeds)``.
-
-    Used in: penalty-and-pull.
     """
 
     label: str
@@ -30,8 +28,6 @@ def power_laws(sizes: Sequence[int], series: Sequence[Series]) -> Picture:
     The dashed prediction has the predicted exponent and passes through the geometric
     centre of the measurements, so that only its slope is on trial. Panels span the same
     number of decades, so that slopes can be compared by eye.
-
-    Used in: penalty-and-pull.
     """
     figure, panels = subplots(len(series))
     colors = seaborn.color_palette("colorblind", len(series))
@@ -60,8 +56,6 @@ def tracked_weights(sizes: Sequence[int], totals: np.ndarray, pulls: np.ndarray)
     """Draw the total penalty and the pull on each tracked weight against network size.
 
     ``totals`` has shape ``(sizes,)``, ``pulls`` shape ``(sizes, tracked)``.
-
-    Used in: penalty-and-pull.
     """
     figure, (left, right) = subplots(2)
     color, other = seaborn.color_palette("colorblind", 2)
@@ -84,8 +78,6 @@ def exponent_triples(rows: Sequence[str], predicted: np.ndarray, measured: np.nd
 
     ``predicted`` has shape ``(rows, 3)``, ``measured`` shape ``(rows, 3, 3)`` holding estimate,
     low and high.
-
-    Used in: penalty-and-pull.
     """
     figure, panels = subplots(3, height=0.42 * len(rows) + 1.5, share_y=True)
     colors = seaborn.color_palette("colorblind", 3)

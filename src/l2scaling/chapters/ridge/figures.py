@@ -38,8 +38,6 @@ def descent(
     ``ridgeless`` and ``best`` are risks ``(sizes, seeds)``; ``tuned`` holds sizes and the risks
     ``(sizes, seeds)`` at the leave-one-out choice. ``alphas`` ``(sizes,)`` are the best penalties,
     sum convention, beside the one that is ``predicted`` for all sizes. Lines are medians, bands all seeds.
-
-    Used in: ridge.
     """
     figure, (left, right) = subplots(2, height=3.6)
     colors = seaborn.color_palette("colorblind", 3)
@@ -74,8 +72,6 @@ def limits(gammas: np.ndarray, curves: Mapping[str, np.ndarray], points: Mapping
 
     ``curves`` hold the limits at ``gammas``; ``points`` of the same names the means over seeds at
     ``measured_at``.
-
-    Used in: ridge.
     """
     figure, (axes,) = subplots(1, height=3.6)
     colors = seaborn.color_palette("colorblind", len(curves))
@@ -106,8 +102,6 @@ def best_penalties(
 
     ``best`` holds ``(sizes, seeds)``, ``predicted`` ``(sizes,)`` a setting; ``shares`` hold
     ``(sizes, seeds)`` between zero and one.
-
-    Used in: ridge.
     """
     figure, (left, right) = subplots(2, height=3.8)
     colors = seaborn.color_palette("colorblind", len(best))
@@ -149,8 +143,6 @@ def regrets(
     ``panels[setting][rule]`` has shape ``(sizes, 3)``: mean, low and high; ``theory[setting]``
     has shape ``(rules, sizes)``. Regrets are shares of the best risk; the axis is linear up to a
     thousandth and logarithmic above.
-
-    Used in: ridge.
     """
     figure, axes_row = subplots(len(panels), height=3.9, share_y=True)
     colors = seaborn.color_palette("colorblind", 3)
@@ -185,8 +177,6 @@ def real_penalties(
 
     ``best`` holds ``(sizes, seeds)`` a data set, ``regrets`` ``(rules, 3)``: mean, low and high.
     The dashed line through the centre of the first has slope one.
-
-    Used in: ridge.
     """
     figure, (left, right) = subplots(2, height=3.8)
     colors = seaborn.color_palette("colorblind", len(best))

@@ -26,8 +26,6 @@ def stieltjes(gamma: float, penalty_coefficient: float) -> tuple[float, float]:
     >>> mean, mean_square = stieltjes(1e-9, 0.5)  # so few features that all eigenvalues are one
     >>> round(mean, 6), round(mean_square, 6)
     (0.666667, 0.444444)
-
-    Used in: ridge.
     """
     _check(gamma, 1.0, 0.0)
     if not penalty_coefficient > 0:
@@ -47,8 +45,6 @@ def ridge_risk(gamma: float, penalty_coefficient: float, signal: float, noise: f
 
     >>> round(ridge_risk(0.5, 1e-9, 1.0, 1.0), 6), round(ridge_risk(0.5, 1e9, 1.0, 1.0), 6)
     (1.0, 1.0)
-
-    Used in: ridge.
     """
     _check(gamma, signal, noise)
     c = penalty_coefficient
@@ -64,8 +60,6 @@ def ridgeless_risk(gamma: float, signal: float, noise: float) -> float:
 
     >>> ridgeless_risk(0.5, 1.0, 1.0), ridgeless_risk(2.0, 1.0, 1.0)
     (1.0, 1.5)
-
-    Used in: ridge.
     """
     _check(gamma, signal, noise)
     if gamma == 1:
@@ -83,8 +77,6 @@ def optimal_risk(gamma: float, signal: float, noise: float) -> float:
 
     >>> round(optimal_risk(1e-6, 1.0, 1.0) * 1e6, 3)  # of many samples: as without a penalty
     1.0
-
-    Used in: ridge.
     """
     _check(gamma, signal, noise)
     if noise == 0:
@@ -103,8 +95,6 @@ def draw_squares(samples: int, features: int, rng: np.random.Generator) -> np.nd
     >>> squares = draw_squares(300, 20_000_000, np.random.default_rng(0))
     >>> squares.shape, bool(abs(squares.mean() / 20_000_000 - 1) < 0.01)
     ((300,), True)
-
-    Used in: ridge.
     """
     if samples < 1 or features < 1:
         raise ValueError(f"samples {samples}, features {features}: allowed 1 or more")

@@ -17,8 +17,6 @@ from l2scaling.chapters.ridge import random_matrix
 from l2scaling.laws.ridge import decompose
 
 _GRID = 240
-
-
 _REACH = 1e5
 
 
@@ -33,8 +31,6 @@ class Spectrum:
     >>> one = Spectrum(np.array([1.0]), np.array([1.0]), outside=0.0, noise=1.0)
     >>> one.risk([0.0, 1.0, 1e9]).round(3).tolist(), round(one.best, 3)
     ([2.0, 1.5, 2.0], 1.0)
-
-    Used in: ridge.
     """
 
     squares: np.ndarray
@@ -112,8 +108,6 @@ def spectrum(X: np.ndarray, truth: np.ndarray, noise: float) -> Spectrum:
 
     >>> spectrum(np.diag([2.0, 1.0]), np.array([3.0, 5.0]), 1.0).signal.round(6).tolist()
     [25.0, 9.0]
-
-    Used in: ridge.
     """
     if X.ndim != 2 or truth.shape != X.shape[1:]:
         raise ValueError(f"X {X.shape} and truth {truth.shape}: allowed (N, P) and (P,)")
@@ -134,8 +128,6 @@ def join(spectra: Sequence[Spectrum]) -> Spectrum:
     >>> one = Spectrum(np.array([1.0]), np.array([1.0]), 0.0, 1.0)
     >>> round(join([one, one]).best, 3)
     1.0
-
-    Used in: ridge.
     """
     kinds = {(one.noise, one.kernel) for one in spectra}
     if len(kinds) != 1:
@@ -155,8 +147,6 @@ class Problem:
     >>> clones = Problem(features=50, signal=1.0, noise=1.0, kernel=8.0)
     >>> clones.best, round(clones.limit_of_regret(400.0, samples=200), 12)
     (400.0, 0.0)
-
-    Used in: ridge.
     """
 
     features: int
@@ -213,8 +203,6 @@ def tuned_risks(
     >>> without, tuned = tuned_risks(X, y, truth, 1.0, np.geomspace(1e-2, 1e4, 20))
     >>> tuned < without
     True
-
-    Used in: ridge.
     """
     design = decompose(X)
     chosen = alphas[design.leave_one_out(y, alphas).argmin()]

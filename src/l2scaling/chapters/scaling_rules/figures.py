@@ -48,8 +48,6 @@ def optima(sizes: Mapping[Family, np.ndarray], best: Mapping[Family, np.ndarray]
     """Draw log10 of the best λ against P, a column a data set, a row an optimiser, a line a family.
 
     ``sizes`` hold P, ``(sizes,)``; ``best`` ``(sizes, B)``, the estimate first.
-
-    Used in: scaling-rules.
     """
     names = list(dict.fromkeys(data for data, *_ in best))
     figure, panels = _grid(len(_OPTIMIZERS), len(names), 5.2)
@@ -86,8 +84,6 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
 
     Each panel maps families to ``(B,)``, the estimate first. Dotted lines stand at the five exponents
     that somebody has proposed.
-
-    Used in: scaling-rules.
     """
     rows = list(dict.fromkeys((data, optimizer) for one in panels.values() for data, _, optimizer, _ in one))
     figure, row = subplots(len(panels), height=0.62 * len(rows) + 1.4, share_y=True)
@@ -119,8 +115,6 @@ def regrets(panels: Mapping[str, Mapping[str, Mapping[Family, np.ndarray]]]) -> 
 
     ``panels[metric][rule][family]`` has shape ``(B,)``, the estimate first; families of one data set
     are averaged.
-
-    Used in: scaling-rules.
     """
     figure, grid = _grid(len(panels), len(_OPTIMIZERS), 5.6)
     colors = seaborn.color_palette("colorblind", len(RULES))
@@ -157,8 +151,6 @@ def movers(
 
     ``found[what]`` maps data set and optimiser to slopes ``(B,)``; ``spans[what]`` lists decades between
     the lowest and the highest best λ, one a data set and optimiser.
-
-    Used in: scaling-rules.
     """
     figure, (left, right) = subplots(2, height=3.8)
     pairs = list(dict.fromkeys(pair for one in found.values() for pair in one))
@@ -188,8 +180,6 @@ def clocks(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
     """Draw how far apart the best values of all networks are: as λ, and as time constants.
 
     ``panels`` map words for an axis to values, ``(sizes,)`` a family, in log10.
-
-    Used in: scaling-rules.
     """
     figure, row = subplots(len(panels), height=3.4)
     told = []

@@ -14,47 +14,32 @@ from l2scaling.training.steps import Members
 from l2scaling.training.tasks import COMPONENTS, largest_training_set, loaded, make_task
 
 LEARNING_RATES = {"diabetes": 0.005}
-
-
 DEFAULT_LEARNING_RATE = 0.1
-
-
 DEEPER = 0.5
 """Learning rates of SGD, and their share with two or three hidden layers: the widest network of the
 sweep then trains without diverging, whatever c is below the point where it is crushed."""
 
-
 ADAMW_LEARNING_RATE = 0.01
-
 
 SAMPLES, BATCH_SIZE, STEPS = 128, 32, 3000
 """From which every study departs."""
 
-
 LONGER = 4
 """How many times longer a training is that asks whether the default length was enough."""
 
-
 LOWEST = {"sgd": -5.0, "adamw": -3.4}
-
-
 HALF_STEP = 0.35
-
-
 PLACES = 17
 """The lattice of coefficients: ``10 ** (LOWEST + HALF_STEP * place)``, place 0 to 16, 5.6 decades.
 
 Even places make the coarse grid; the others are tried near an optimum only.
 """
 
-
 FINE_REACH = 3
 """Places on either side of the coarse optimum that are tried besides the coarse grid."""
 
-
 LOSS_REACH, ACCURACY_REACH = 2, 1
 """Places on either side of the best one that are tried with all repetitions."""
-
 
 WIDE_REACH = 6
 """The same, at even places only, for a network to which coefficients found elsewhere are carried."""
@@ -66,8 +51,6 @@ class Setting:
 
     ``hidden`` counts hidden layers of ``width`` units. ``momentum`` is that of SGD and zero under
     AdamW, where the coefficient is the decoupled λ.
-
-    Used in: scaling-cell, scaling-rules.
     """
 
     data: str
@@ -109,8 +92,6 @@ def default_setting(data: str, optimizer: str, noise: float = 0.0) -> Setting:
 
     >>> default_setting("diabetes", "sgd").horizon.__round__()
     150
-
-    Used in: scaling-cell.
     """
     if optimizer not in LOWEST:
         raise ValueError(f"optimizer {optimizer!r} is unknown; allowed: {', '.join(LOWEST)}")
@@ -125,8 +106,6 @@ def lattice(optimizer: str) -> np.ndarray:
 
     >>> lattice("sgd")[[0, 16]].round(6).tolist()
     [1e-05, 3.981072]
-
-    Used in: scaling-cell, scaling-rules.
     """
     return 10 ** (LOWEST[optimizer] + HALF_STEP * np.arange(PLACES))
 
@@ -144,8 +123,6 @@ def train_setting(
     >>> losses, accuracies = train_setting(quick, [0.01, 4.0], seed=0, repetition=0, device="cpu")
     >>> bool(losses[0] < losses[1]), bool(np.isnan(accuracies).all())
     (True, True)
-
-    Used in: scaling-cell, scaling-rules.
     """
     one = make_task(setting.data, setting.samples, setting.noise, seed, repetition)
     start = int(np.random.SeedSequence([seed, repetition, 2]).generate_state(1)[0])
@@ -180,8 +157,6 @@ class Curve(NamedTuple):
     """Validation losses and accuracies of a search, and which were ``tried``; shape ``(17, repetitions)``.
 
     Not a number where not tried, where the network diverged, and for the accuracy of a real target.
-
-    Used in: scaling-cell.
     """
 
     losses: np.ndarray
@@ -203,8 +178,6 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
     >>> curve = search(quick, seed=0, repetitions=2, coarse=1, widely=False, device="cpu")
     >>> int(curve.tried.any(axis=1).sum()) >= 11
     True
-
-    Used in: scaling-cell.
     """
     if not 1 <= coarse <= repetitions:
         raise ValueError(f"coarse {coarse}: allowed 1 to the {repetitions} repetitions")
@@ -271,8 +244,6 @@ def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Settin
     [(64, 1500), (256, 6000)]
     >>> [one.learning_rate for one in studied(base, "learning-rate", [0.5, 1.0, 2.0])]
     [0.0025, 0.005]
-
-    Used in: scaling-cell.
     """
     if vary not in STUDIES:
         raise ValueError(f"vary {vary!r} is unknown; allowed: {', '.join(STUDIES)}")
@@ -318,8 +289,6 @@ def rows(
     >>> (row,) = rows(default_setting("digits", "sgd"), "width", curve, seed=0, seconds=1.0)
     >>> row["P"], row["c"], row["losses"], row["accuracies"]
     (4736, 0.006309573, '0.5000;0.2500', '0.9000;0.9000')
-
-    Used in: scaling-cell.
     """
     values, classes = lattice(setting.optimizer), loaded(setting.data).classes
     table: list[dict[str, str | int | float]] = []

@@ -21,24 +21,18 @@ from l2scaling.measuring.intervals import LEVEL, resample_weights
 METRICS = ("loss", "accuracy")
 """Cross-entropy or mean squared error, and the share of samples classified rightly."""
 
-
 Family = tuple[str, float, str, int]
 """Data set, share of noisy targets, optimiser, hidden layers: what networks of a width series share."""
 
-
 RULES = {"λ ∝ 1/P": -1.0, "λ constant": 0.0, "λ ∝ P": 1.0}
-
-
 EXPONENTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """The rules on trial with their exponents, and all exponents that somebody has proposed."""
-
 
 STUDIES = {
     "P": "width", "P, η ∝ 1/n": "rate-by-width", "P, 4T": "long-width",
     "N": "samples", "B": "batch-size", "η": "learning-rate", "T": "steps",
 }  # fmt: skip
 """What the best λ may move with, and the study of the sweep that varies it."""
-
 
 _DIVERGED = 1e9  # as bad as anything; infinity would poison weighted sums
 
@@ -56,8 +50,6 @@ class Network:
     ``search.lattice``, ``coefficients`` what the penalty on trial calls λ there; ``losses`` and
     ``accuracies`` have shape ``(places, repetitions)``, NaN where a repetition was not tried and in
     accuracies of a real target; a network that diverged has a loss of 1e9 and an accuracy of zero.
-
-    Used in: scaling-rules.
     """
 
     setting: search.Setting
@@ -86,16 +78,12 @@ def table_path(name: str = "scaling-rules.csv") -> Path:
     """Return where a published table of results lies.
 
     In the checkout that L2SCALING_PROJECT names, or else in that of this package.
-
-    Used in: scaling-rules.
     """
     root = os.environ.get("L2SCALING_PROJECT") or Path(__file__).parents[4]
     return Path(root) / "results" / name
 
 
 PENALTIES = ("sum", "times-P", "units-of-best")
-
-
 LOSSES = ("mean", "sum")
 """What the coefficient on trial multiplies: half the sum of squares, P/1000 times that, or as much as makes
 one the network's own best place; beside a data loss that is a mean over samples, or their sum."""
@@ -108,8 +96,6 @@ def load(penalty: str = "sum", loss: str = "mean", path: Path | None = None) -> 
     c = λP/1000; with units-of-best it counts multiples of the place of least mean loss; with ``loss``
     sum the data loss is a sum, so that c = λ/N. Nothing is trained anew: these are the same networks
     under another name of their penalty. Raises ``ValueError`` for other words.
-
-    Used in: scaling-rules.
     """
     for what, word, allowed in (("penalty", penalty, PENALTIES), ("loss", loss, LOSSES)):
         if word not in allowed:
@@ -161,8 +147,6 @@ def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
     >>> one = Network(setting, "width", 4736, 0, 1.0, *np.zeros((4, 1)))
     >>> len(select([one], data="digits", hidden=(1, 2))), len(select([one], vary="steps"))
     (1, 0)
-
-    Used in: scaling-rules.
     """
 
     def fits(network: Network) -> bool:
@@ -176,10 +160,7 @@ def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
 
 
 def families(networks: Iterable[Network]) -> dict[Family, list[Network]]:
-    """Return the width series: the networks alike in data, noise, optimiser and depth, by width.
-
-    Used in: scaling-rules.
-    """
+    """Return the width series: the networks alike in data, noise, optimiser and depth, by width."""
     found: dict[Family, list[Network]] = {}
     for one in sorted(networks, key=lambda one: one.setting.width):
         if one.vary.startswith("width"):
@@ -194,8 +175,6 @@ def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple
 
     ``what`` is a key of ``STUDIES``; all networks have one hidden layer and differ in that alone, but
     that other samples and batches come with as many epochs. Raises ``ValueError`` for another word.
-
-    Used in: scaling-rules.
     """
     if what not in STUDIES:
         raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(STUDIES)}")
@@ -224,8 +203,6 @@ def resamples(repetitions: int, seed: int) -> np.ndarray:
     >>> weights = resamples(10, seed=0)
     >>> weights[0].tolist() == [0.1] * 10, bool(np.allclose(weights.sum(axis=1), 1))
     (True, True)
-
-    Used in: scaling-rules.
     """
     even = np.full((1, repetitions), 1 / repetitions)
     return np.concatenate([even, resample_weights(repetitions, seed)])
@@ -236,8 +213,6 @@ def interval(values: np.ndarray) -> tuple[float, float, float]:
 
     >>> [round(one, 6) for one in interval(np.arange(101.0))]
     [0.0, 3.475, 97.525]
-
-    Used in: scaling-rules.
     """
     low, high = np.quantile(values[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(values[0]), float(low), float(high)
@@ -263,8 +238,6 @@ def best(network: Network, metric: str, weights: np.ndarray) -> np.ndarray:
     >>> one = Network(setting, "width", 704, 0, 1.0, places, c, bowl, np.nan * bowl)
     >>> best(one, "loss", resamples(3, seed=0))[0].round(6)
     np.float64(-4.5)
-
-    Used in: scaling-rules.
     """
     whole, means = _whole(network, metric, weights)
     x = np.log10(network.coefficients[whole])
@@ -287,8 +260,6 @@ def slope(x: Sequence[float] | np.ndarray, values: np.ndarray) -> np.ndarray:
 
     >>> slope([1, 10, 100], np.array([[0.0], [-0.5], [-1.0]])).round(9).tolist()
     [-0.5]
-
-    Used in: scaling-rules.
     """
     logs = np.log10(np.asarray(x, float))
     centred = logs - logs.mean()
@@ -302,8 +273,6 @@ def regret(network: Network, metric: str, log_coefficients: np.ndarray, weights:
     For the loss it is a share of the least mean loss, for the accuracy a difference in shares of
     samples. Between places the mean is interpolated in log c; beyond all places it is that of the
     last. A place that only some repetitions tried is set by how it compares with the best one there.
-
-    Used in: scaling-rules.
     """
     whole, means = _whole(network, metric, weights)
     badness = network.badness(metric)
@@ -330,8 +299,6 @@ def carried(
     """Return the regret, ``(B,)``, of tuning ``source`` and carrying its best λ to ``target``.
 
     On the way it is multiplied by the growth of P to the power ``exponent``.
-
-    Used in: scaling-rules.
     """
     growth = np.log10(target.count / source.count)
     return regret(target, metric, best(source, metric, weights) + exponent * growth, weights)
@@ -343,8 +310,6 @@ def trainable(networks: Iterable[Network]) -> tuple[list[Network], list[Network]
     >>> one = Network(search.default_setting("digits", "sgd"), "width", 4736, 0, 1.0, *np.zeros((4, 1)))
     >>> [len(part) for part in trainable([one])]
     [1, 0, 0]
-
-    Used in: scaling-rules.
     """
     networks = list(networks)
     optional = {one.setting.data for one in networks}.difference(datasets.NAMES)
@@ -371,8 +336,6 @@ def audit(
 
     Which networks, and which repetition of each, is drawn from ``seed`` and ``TRAINING``. All places that
     the repetition tried are trained. Raises ``ValueError`` for a network whose data is not here.
-
-    Used in: scaling-rules.
     """
     rng = np.random.default_rng([seed, TRAINING])
     chosen = rng.choice(len(networks), size=min(count, len(networks)), replace=False)
@@ -392,8 +355,6 @@ def slope_rows(slopes: dict[str, dict[Family, np.ndarray]]) -> list[dict[str, st
 
     ``slopes[metric]`` maps families to ``(B,)``, the estimate first. The last column lists those of
     the five proposed exponents that the interval leaves out.
-
-    Used in: scaling-rules.
     """
     rows: list[dict[str, str | int | float]] = []
     for metric, found in slopes.items():

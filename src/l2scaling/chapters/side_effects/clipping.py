@@ -37,8 +37,6 @@ def draw_tables(
     >>> first, rest = draw_tables(10, 1.0, 2.0, np.random.default_rng(0))
     >>> float(first[0]), first.size + rest.size
     (2.0, 10)
-
-    Used in: side-effects.
     """
     if P < 10:
         raise ValueError(f"P {P}: allowed 10 weights or more")
@@ -66,8 +64,6 @@ def torch_step(
     >>> torch_step([w], lambda: 0 * w.sum(), 1.0, 0.1, clip_norm=1.0, placement="loss")
     >>> [round(x, 3) for x in w.tolist()]  # a step of length 0.1
     [2.94, 3.92]
-
-    Used in: side-effects.
     """
     _check_placement(placement)
     decay = penalty_coefficient if placement == "optimizer" else 0.0
@@ -94,8 +90,6 @@ def torch_moved(
 
     The data loss is ``data_gradient`` times the last weight of the last table, so that the
     data gradient has that norm and every other weight is idle.
-
-    Used in: side-effects.
     """
     weights = [torch.tensor(one, device=device, requires_grad=True) for one in tables]
 
@@ -130,8 +124,6 @@ def network_moved(
 
     Three weight layers from He's start and one batch of 256 samples. The idle weight leaves a
     feature of ``data`` that is zero for all samples. Raises ``ValueError`` if there is none.
-
-    Used in: side-effects.
     """
     dead = np.flatnonzero(~data.X.any(axis=0))
     if not dead.size:
@@ -167,8 +159,6 @@ def trust_step(
 
     >>> trust_step(np.array([4]), 1.0, 0.0, 1.0, 1.0)
     array([2.])
-
-    Used in: side-effects.
     """
     length = standard_deviation * np.sqrt(sizes)
     return trust_coefficient * length / np.hypot(norm, penalty_coefficient * length)
@@ -187,8 +177,6 @@ def keras_moved(
     has the regulariser ``L2(c / 2)``, whose gradient is ``c * w``; decay and clipping of the
     ``optimizer`` are as it was made. The data loss is as in ``torch_moved``.
     Raises ``ValueError`` for another placement.
-
-    Used in: side-effects.
     """
     _check_placement(placement)
     keras = frameworks.keras()
@@ -221,8 +209,6 @@ def optax_moved(
     The gradient handed to it is the data gradient of ``torch_moved``, or with ``reached`` ``all``
     has the entry ``data_gradient`` for every weight but the first. A penalty is whatever the
     transformation adds. Float32, as JAX has it. Raises ``ValueError`` for another ``reached``.
-
-    Used in: side-effects.
     """
     if reached not in ("one", "all"):
         raise ValueError(f"reached {reached!r} is unknown; allowed: one, all")

@@ -11,10 +11,7 @@ from l2scaling.figures.theme import MARKERS, Picture, subplots
 
 @dataclass(frozen=True)
 class Curve:
-    """A quantity at several sizes; ``values`` has shape ``(sizes, seeds)``, ``predicted`` ``(sizes,)``.
-
-    Used in: side-effects.
-    """
+    """A quantity at several sizes; ``values`` has shape ``(sizes, seeds)``, ``predicted`` ``(sizes,)``."""
 
     label: str
     sizes: Sequence[float]
@@ -24,10 +21,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves over one pair of axes; ``bite`` marks the predicted size at which the effect begins.
-
-    Used in: side-effects.
-    """
+    """Curves over one pair of axes; ``bite`` marks the predicted size at which the effect begins."""
 
     xlabel: str
     ylabel: str
@@ -41,8 +35,6 @@ def curves(panels: Sequence[Panel]) -> Picture:
 
     The horizontal axis is logarithmic, the vertical one too unless the panel is ``linear``. Panels
     with one label on the vertical axis share its range; markers shrink, so that none hides another.
-
-    Used in: side-effects.
     """
     shared = len({panel.ylabel for panel in panels}) == 1
     figure, all_axes = subplots(len(panels), height=4.2, share_y=shared)
@@ -70,10 +62,7 @@ def curves(panels: Sequence[Panel]) -> Picture:
 
 
 def bite_sizes(rows: Sequence[str], predicted: Sequence[float], measured: Sequence[float]) -> Picture:
-    """Draw for each mechanism the number of weights at which it begins, predicted and measured.
-
-    Used in: side-effects.
-    """
+    """Draw for each mechanism the number of weights at which it begins, predicted and measured."""
     figure, (axes,) = subplots(1, height=0.36 * len(rows) + 1.3)
     places = np.arange(len(rows))
     axes.semilogx(predicted, places, "D", mfc="none", mec="0.25", ms=11, label="predicted")

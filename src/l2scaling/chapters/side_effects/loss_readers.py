@@ -25,8 +25,6 @@ class IdleRun(NamedTuple):
     ``losses`` and ``penalties``, shape ``(epochs,)``, are the data loss and the total penalty after
     each epoch; ``first_drop`` is the number of the epoch after which the scheduler first cut the
     rate, counted from zero (``epochs`` if it never did); ``weights`` are the active weights at the end.
-
-    Used in: side-effects.
     """
 
     losses: np.ndarray
@@ -58,8 +56,6 @@ def train_beside_idle(
     after every epoch of ``steps`` steps a ``ReduceLROnPlateau`` with torch's defaults, but ``patience``,
     reads the total (``monitor`` ``penalised``) or the data loss (``data``); ``none`` leaves it out.
     The active weights start the same for every ``idle``. Raises ``ValueError`` for another monitor.
-
-    Used in: side-effects.
     """
     if monitor not in ("penalised", "data", "none"):
         raise ValueError(f"monitor {monitor!r} is unknown; allowed: penalised, data, none")
@@ -95,10 +91,7 @@ def train_beside_idle(
 
 
 def weights_that_differ(first: IdleRun, second: IdleRun) -> int:
-    """Return in how many bits the active weights of two runs differ at the end.
-
-    Used in: side-effects.
-    """
+    """Return in how many bits the active weights of two runs differ at the end."""
     return int(differing_bits(first.weights, second.weights))
 
 
@@ -107,8 +100,6 @@ class StoppedRun(NamedTuple):
 
     ``reported`` is Keras's ``val_loss``; ``data`` the validation data loss; ``best`` the epoch whose
     weights early stopping would keep.
-
-    Used in: side-effects.
     """
 
     reported: np.ndarray
@@ -135,8 +126,6 @@ def keras_early_stopping(
     ``EarlyStopping(patience)`` on ``monitor``: ``val_loss``, which holds the penalty, or
     ``val_data_loss``, a metric of the data alone. Inputs and 0/1 targets are NumPy arrays. ``seed``
     is at most 2**31.
-
-    Used in: side-effects.
     """
     keras = frameworks.keras()
     initializers = keras.initializers
@@ -204,8 +193,6 @@ def sklearn_epochs(
     batches without momentum, ``alpha = c * N``, so that c is the coefficient of the mean loss. The
     weights on the real features start the same for every ``idle``. ``seed`` is at most 2**31.
     Raises ``ValueError`` unless ``idle`` is a multiple of ``hidden``.
-
-    Used in: side-effects.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPClassifier
@@ -244,8 +231,6 @@ def lbfgs_losses(data: Dataset, penalty_coefficient: float, frozen_penalty: floa
     >>> losses = lbfgs_losses(load("breast-cancer"), 0.01, 0.0)
     >>> bool(np.all(np.diff(losses) <= 0))
     True
-
-    Used in: side-effects.
     """
     from scipy.optimize import minimize
     from scipy.special import expit
@@ -285,8 +270,6 @@ def validation_by_width(
 
     Three weight layers from He's start, plain SGD with ``weight_decay=c``; a random quarter of the
     samples is held out. The result has shape ``(widths, 2)``.
-
-    Used in: side-effects.
     """
     rng = np.random.default_rng([seed, 0])
     order = rng.permutation(len(data.y))

@@ -9,10 +9,7 @@ import torch
 
 
 class ScalerStep(NamedTuple):
-    """One step under a gradient scaler: value of the loss, movement of the first weight, scale after.
-
-    Used in: side-effects.
-    """
+    """One step under a gradient scaler: value of the loss, movement of the first weight, scale after."""
 
     value: float
     moved: float
@@ -29,8 +26,6 @@ def scaler_step(
     >>> step = scaler_step(np.ones(100_000), 0.01, 0.1, 1024.0, "cpu")
     >>> step.value, round(step.moved, 5), step.scale
     (inf, 0.001, 1024.0)
-
-    Used in: side-effects.
     """
     master = torch.tensor(weights, dtype=torch.float32, device=device, requires_grad=True)
     optimizer = torch.optim.SGD([master], learning_rate)
@@ -50,8 +45,6 @@ def overflow_size(weights: torch.Tensor, value: Callable[[torch.Tensor], torch.T
 
     >>> overflow_size(torch.ones(100_000), lambda w: w.square().sum().half())
     65520
-
-    Used in: side-effects.
     """
     if value(weights).isfinite():
         raise ValueError(f"{weights.numel()} weights give a finite value; allowed: enough to overflow")
@@ -72,8 +65,6 @@ def spacing(value: float, dtype: torch.dtype) -> float:
 
     >>> spacing(100.0, torch.bfloat16), spacing(5000.0, torch.float32) == 2.0**-11
     (0.5, True)
-
-    Used in: side-effects.
     """
     if not value > 0:
         raise ValueError(f"value {value}: allowed above 0")
@@ -90,8 +81,6 @@ def shares_noticed(
 
     >>> shares_noticed(np.array([5.0]), 0.5, torch.bfloat16, 100, np.random.default_rng(0))
     array([1.])
-
-    Used in: side-effects.
     """
     shares = []
     for total in totals:
@@ -107,7 +96,5 @@ def half_noticed_total(improvement: float, dtype: torch.dtype) -> float:
 
     >>> half_noticed_total(0.002, torch.bfloat16), half_noticed_total(0.002, torch.float32)
     (1.0, 65536.0)
-
-    Used in: side-effects.
     """
     return float(2.0 ** (math.floor(math.log2(2 * improvement / torch.finfo(dtype).eps)) + 1))

@@ -18,7 +18,6 @@ from l2scaling.seeds import generator
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Takes weights ``(P,)``, inputs ``(N, d)`` and targets ``(N,)``, and returns a scalar."""
 
-
 EXPLODED = 1e6
 """A run has exploded once its cost exceeds the first by this factor, or is not finite."""
 
@@ -33,8 +32,6 @@ def two_layer_loss(activation: Callable[[torch.Tensor], torch.Tensor], kind: str
     >>> loss = two_layer_loss(torch.tanh, "half-squared")
     >>> loss(torch.zeros(6), torch.ones(4, 2), torch.ones(4)).item()
     0.5
-
-    Used in: stability.
     """
     kinds = {
         "binary": torch.nn.functional.binary_cross_entropy_with_logits,
@@ -55,10 +52,7 @@ def two_layer_loss(activation: Callable[[torch.Tensor], torch.Tensor], kind: str
 
 @dataclass(frozen=True)
 class Group:
-    """M networks with one loss: weights ``(M, P)``, inputs ``(M, N, d)``, targets ``(M, N)``, float64.
-
-    Used in: stability.
-    """
+    """M networks with one loss: weights ``(M, P)``, inputs ``(M, N, d)``, targets ``(M, N)``, float64."""
 
     loss: Loss
     weights: torch.Tensor
@@ -102,8 +96,6 @@ def draw_group(
     >>> group = draw_group(loss, np.ones((10, 3)), np.ones(10), width=4, networks=2, seed=0)
     >>> group.weights.shape, group.X.shape
     (torch.Size([2, 16]), torch.Size([2, 5, 3]))
-
-    Used in: stability.
     """
     count, inputs = X.shape
     members = []
@@ -121,8 +113,6 @@ class Descent:
     """What gradient descent did: the last weights ``(M, P)`` and the cost before each step and at the end.
 
     ``costs`` has shape ``(steps + 1, M)``: data loss plus penalty.
-
-    Used in: stability.
     """
 
     weights: torch.Tensor
@@ -157,8 +147,6 @@ def descend(
     >>> group = draw_group(loss, np.ones((10, 3)), np.zeros(10), width=4, networks=2, seed=0)
     >>> descend(group, np.array([0.1, 2.1]), np.ones(2), np.zeros(2), steps=200).exploded.tolist()
     [False, True]
-
-    Used in: stability.
     """
     device = group.weights.device
     c, rate, beta = (
@@ -187,8 +175,6 @@ def minima(group: Group, penalty_coefficients: np.ndarray) -> Group:
     >>> found = minima(group, np.array([5.0]))  # so large a penalty leaves no weight
     >>> bool(found.weights.abs().max() < 1e-8)
     True
-
-    Used in: stability.
     """
     found = []
     for start, X, y, c in zip(group.weights, group.X, group.y, penalty_coefficients, strict=True):
@@ -226,8 +212,6 @@ def hessian_product(
     >>> product = hessian_product(square, torch.zeros(2), torch.tensor([1.0, 3.0]).diag(), torch.zeros(2))
     >>> product(torch.ones(2)).tolist()
     [1.0, 9.0]
-
-    Used in: stability.
     """
     point = weights.detach().clone().requires_grad_()
     (gradient,) = torch.autograd.grad(loss(point, X, y), point, create_graph=True)
@@ -247,8 +231,6 @@ def largest_curvatures(group: Group) -> np.ndarray:
     >>> group = draw_group(loss, np.eye(8)[:, :3], np.zeros(8), width=2, networks=1, seed=0)
     >>> bool(largest_curvatures(group)[0] > 0)
     True
-
-    Used in: stability.
     """
     count = group.weights.shape[1]
     start = np.random.default_rng(0).normal(size=count)
@@ -285,8 +267,6 @@ def keeps_minimum(
     >>> group = draw_group(loss, np.eye(10)[:, :3], np.ones(10), width=4, networks=2, seed=0)
     >>> keeps_minimum(group, np.array([1.5, 2.1]), np.ones(2), np.zeros(2), 200, seed=0).tolist()
     [True, False]
-
-    Used in: stability.
     """
     found = minima(group, penalty_coefficients)
     kick = torch.randn(found.weights.shape, generator=generator(seed, 9), dtype=torch.float64)
@@ -309,8 +289,6 @@ def scan_coefficients(
     >>> joint, kept = scan_coefficients(group, [1.5, 2.1], 1.0, 200, seed=0)
     >>> kept[:, 0].tolist(), (joint[:, 0] < 2).tolist()
     ([True, False], [True, False])
-
-    Used in: stability.
     """
     c = np.repeat(np.asarray(penalty_coefficients, float), len(group.weights))
     bottoms = minima(group.repeat(len(penalty_coefficients)), c)
@@ -333,8 +311,6 @@ def train_grid(
     >>> exploded, _ = train_grid(group, [0.0, 1.9, 2.1], np.array([[0.1]]), steps=300)
     >>> exploded[:, 0, 0].tolist()
     [False, False, True]
-
-    Used in: stability.
     """
     rates = np.broadcast_to(learning_rates, (len(products), *learning_rates.shape))
     c = np.asarray(products, float)[:, None, None] / rates / divisor
@@ -355,8 +331,6 @@ def decayed_outputs(
     >>> make = partial(torch.optim.SGD, lr=0.5, weight_decay=1.0)
     >>> decayed_outputs(3, 5, make, 2, generator(0)).round(12).tolist()
     [1.0, 0.125, 0.015625]
-
-    Used in: stability.
     """
     if min(depth, width, steps) < 1:
         raise ValueError(f"depth {depth}, width {width}, steps {steps}: allowed 1 or more")

@@ -18,8 +18,6 @@ def heavy_ball_factor(joint: float, momentum: float) -> float:
 
     >>> heavy_ball_factor(0.25, 0.0), round(heavy_ball_factor(3.8, 0.9), 9)
     (0.75, 1.0)
-
-    Used in: stability.
     """
     if not 0 <= momentum < 1:
         raise ValueError(f"momentum {momentum}: allowed from 0 to below 1")
@@ -33,8 +31,6 @@ def half_life(factor: float) -> float:
 
     >>> round(half_life(0.95), 2)
     13.51
-
-    Used in: stability.
     """
     if not 0 < factor < 1:
         raise ValueError(f"factor {factor}: allowed between 0 and 1")
@@ -58,8 +54,6 @@ def trajectory(
     >>> make = partial(torch.optim.SGD, lr=0.5, weight_decay=0.1)
     >>> trajectory(make, torch.ones(2, dtype=torch.float64), 0.9, 2).tolist()
     [1.0, 0.5, 0.25]
-
-    Used in: stability.
     """
     weights = start.clone().requires_grad_()
     optimizer = make([weights])
@@ -81,8 +75,6 @@ class AnswerUpdate(torch.optim.Optimizer):
     >>> AnswerUpdate([weight], lam=0.25).step()
     >>> weight.item()
     0.75
-
-    Used in: stability.
     """
 
     def __init__(self, params: list[torch.Tensor], lam: float) -> None:
@@ -105,8 +97,6 @@ def recurrence_factor(iterates: np.ndarray) -> float:
 
     >>> round(recurrence_factor(0.9 ** np.arange(6.0) + (-0.5) ** np.arange(6.0)), 9)
     0.9
-
-    Used in: stability.
     """
     if len(iterates) < 4:
         raise ValueError(f"{len(iterates)} iterates: allowed 4 or more")
@@ -127,11 +117,9 @@ def measured_factor(
 
     >>> from functools import partial
     >>> make = partial(torch.optim.SGD, lr=0.5, weight_decay=0.1)
-    >>> from l2scaling.streaming import generator
+    >>> from l2scaling.seeds import generator
     >>> round(measured_factor(make, 10, 0.9, generator(0)), 12)
     0.5
-
-    Used in: stability.
     """
     if P < 1 or steps < 3:
         raise ValueError(f"P {P}, steps {steps}: allowed 1 weight or more and 3 steps or more")
@@ -147,8 +135,6 @@ class Recipe:
 
     >>> Recipe("SGD", 0.5, 0.1).share.__round__(12)
     0.05
-
-    Used in: stability.
     """
 
     kind: str
@@ -193,8 +179,6 @@ def measured_half_life(make: Optimizer, steps: int = 1000) -> float:
     >>> from functools import partial
     >>> round(measured_half_life(partial(torch.optim.SGD, lr=0.5, weight_decay=0.1), 20), 2)
     13.51
-
-    Used in: stability.
     """
     path = trajectory(make, torch.ones(1, dtype=torch.float64), 0.0, 2 * steps)
     return steps * math.log(2) / math.log(path[steps] / path[-1])
@@ -208,8 +192,6 @@ def bisect(stable: Callable[[np.ndarray], np.ndarray], high: np.ndarray, halving
 
     >>> bisect(lambda c: c < np.array([0.3, 0.5]), np.ones(2), 20).round(5).tolist()
     [0.3, 0.5]
-
-    Used in: stability.
     """
     low, high = np.zeros_like(high, float), np.array(high, float)
     for _ in range(halvings):

@@ -14,8 +14,6 @@ class FactorLaw:
     """Factors a step of one optimiser at several ``joints``, η(h + c): measured and by formula.
 
     ``measured`` has shape ``(joints,)``; ``grid`` and ``predicted`` draw the formula's line.
-
-    Used in: stability.
     """
 
     label: str
@@ -29,8 +27,6 @@ def factors(paths: Mapping[float, np.ndarray], laws: Sequence[FactorLaw]) -> Pic
     """Draw one weight over steps for several ηc, and the factor a step against η(h + c).
 
     ``paths`` maps ηc to the weight at every step.
-
-    Used in: stability.
     """
     figure, (left, right) = subplots(2, height=3.7)
     colors = seaborn.color_palette("colorblind", max(len(paths), len(laws)))
@@ -58,8 +54,6 @@ class Curvatures:
     """Joint curvature h_max + c at the minimum of every c, for several networks.
 
     ``penalty_coefficients`` has shape ``(C,)``, ``joint`` ``(C, M)``.
-
-    Used in: stability.
     """
 
     label: str
@@ -76,8 +70,6 @@ def thresholds(
     Left: ``found[k]``, shape ``(M,)``, are thresholds bisected at learning rates whose 2(1 + β)/η is
     ``limits[k]``. Right: ``kept``, shape ``(C, M)``, tells whether descent at 2/η = ``limit`` kept
     the minimum.
-
-    Used in: stability.
     """
     figure, (left, right) = subplots(2, height=3.9)
     colors = seaborn.color_palette("colorblind", len(limits))
@@ -114,8 +106,6 @@ class Outcomes:
     """Shares of networks that exploded or settled; both of shape ``(products, rates)``.
 
     Rows are values of ηc, columns learning rates, named by ``columns``.
-
-    Used in: stability.
     """
 
     label: str
@@ -129,8 +119,6 @@ def outcomes(maps: Sequence[Outcomes]) -> Picture:
     """Draw, a panel a kind of network, how training from its start ends, by learning rate and ηc.
 
     Colour and figure give the share that exploded; a dot in a corner marks cells where all settled.
-
-    Used in: stability.
     """
     figure, panels = subplots(len(maps), height=3.9)
     for axes, one in zip(panels, maps, strict=True):
@@ -158,8 +146,6 @@ def half_lives(shares: Mapping[str, float], measured: Mapping[str, float]) -> Pi
     """Draw half-lives in steps against the share of a weight taken in a step, with the formula's line.
 
     Both map the name of a setting to its number; shares of settings with momentum are effective ones.
-
-    Used in: stability.
     """
     figure, (axes,) = subplots(1, height=3.6)
     low, high = min(shares.values()), max(shares.values())
@@ -178,8 +164,6 @@ def depths(decays: Mapping[tuple[int, int], np.ndarray], factor: float) -> Pictu
     """Draw the output of networks under decay alone over steps; keys are (depth, width).
 
     Dashed: ``factor`` to the power of depth times steps.
-
-    Used in: stability.
     """
     figure, (axes,) = subplots(1, height=3.6)
     levels, sizes = sorted({d for d, _ in decays}), sorted({w for _, w in decays})

@@ -25,8 +25,6 @@ def answer(
     ``totals`` has shape ``(sizes,)``, ``pulls`` ``(sizes, tracked)``. ``started`` and ``trained``,
     shape ``(trained sizes, seeds)``, are total penalties before and after training; their bars go
     from the smallest to the largest seed. All three panels span the same number of decades.
-
-    Used in: stationary-point, for the index page.
     """
     figure, (left, middle, right) = subplots(3)
     color, other, third = seaborn.color_palette("colorblind", 3)
@@ -64,8 +62,6 @@ def pull_against_push(panels: Sequence[tuple[str, Minimum]]) -> Picture:
     """Draw for each minimum the pull on every weight against minus its data gradient.
 
     The dotted diagonal is where the two are equal. Both axes are in units of the largest pull.
-
-    Used in: stationary-point.
     """
     figure, all_axes = subplots(len(panels), height=3.4, share_y=True)
     color = seaborn.color_palette("colorblind")[0]
@@ -94,8 +90,6 @@ class Levelled:
     """Networks of one task after training: ``demand`` ``(networks,)``, ``levels`` ``(networks, L)``.
 
     Both are in loss units; ``levels`` holds ``c |W_l|^2`` of each layer.
-
-    Used in: stationary-point.
     """
 
     label: str
@@ -111,8 +105,6 @@ def levelling(
     ``times`` ``(T,)`` is in learning times, ``c * learning rate * steps / (1 - momentum)``;
     ``squares`` ``(T, L)`` holds the sum of squared weights of each layer. ``rates`` are
     predicted rates of decay of their spread, named, each drawn as a line.
-
-    Used in: stationary-point.
     """
     figure, (left, middle, right) = subplots(3, height=3.5)
     colors = seaborn.color_palette("colorblind", max(squares.shape[1], len(groups)))
@@ -152,8 +144,6 @@ class BeforeAfter:
     """Sums of squared weights of one task, by size; ``start`` and ``after`` are ``(sizes, seeds)``.
 
     ``expected``, shape ``(sizes,)``, is the exact expectation at the start.
-
-    Used in: stationary-point.
     """
 
     label: str
@@ -168,8 +158,6 @@ def before_and_after(panels: Sequence[BeforeAfter]) -> Picture:
 
     Every seed is a point. Dashed: the exact expectation at the start; dotted: no growth, through
     the geometric mean of what training leaves.
-
-    Used in: stationary-point.
     """
     figure, all_axes = subplots(len(panels), height=3.7, share_y=True)
     color, _, other = seaborn.color_palette("colorblind", 3)
@@ -199,8 +187,6 @@ class Nats:
 
     ``prior`` has shape ``(sizes, draws)``; ``fits`` and ``bounds`` have one entry a size, the
     latter ``min(N, P)``.
-
-    Used in: stationary-point.
     """
 
     label: str
@@ -214,8 +200,6 @@ def nats(panels: Sequence[Nats]) -> Picture:
     """Draw against P what the penalty costs in nats, for draws from the prior and for the best fit.
 
     Circles are means over draws, their bars hold 95% of the draws.
-
-    Used in: stationary-point.
     """
     figure, all_axes = subplots(len(panels), height=3.7, share_y=True)
     color, _, other = seaborn.color_palette("colorblind", 3)

@@ -20,8 +20,6 @@ class EvidenceFit:
     ``weights`` is the posterior mean, shape ``(P,)``; ``effective`` is ``gamma``, the number of
     directions that the data determine: the sum of ``d_i / (d_i + a)`` over the eigenvalues
     ``d_i`` of ``b X'X``.
-
-    Used in: stationary-point.
     """
 
     prior_precision: float
@@ -54,8 +52,6 @@ def evidence_fit(X: np.ndarray, y: np.ndarray) -> EvidenceFit:
     >>> fit = evidence_fit(X, X @ np.ones(5) + rng.normal(size=200))
     >>> bool(np.isclose(fit.nats, fit.effective / 2, rtol=1e-6)), fit.effective < 5
     (True, True)
-
-    Used in: stationary-point.
     """
     if X.ndim != 2 or y.shape != X.shape[:1]:
         raise ValueError(f"X {X.shape} and y {y.shape}: allowed (N, P) and (N,)")
@@ -91,8 +87,6 @@ def prior_nats(precision: float, count: int, rng: np.random.Generator) -> float:
 
     >>> round(prior_nats(4.0, 10**6, np.random.default_rng(0)) / 10**6, 2)
     0.5
-
-    Used in: stationary-point.
     """
     if not precision > 0 or count < 1:
         raise ValueError(f"precision {precision}, count {count}: allowed above 0, and 1 or more")

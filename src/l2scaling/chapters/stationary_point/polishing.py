@@ -9,16 +9,9 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 _ROUNDINGS = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003)  # of the kinks, in units of a typical activation
-
-
 _DEAD = 1e-3  # neurons smaller than this share of the largest are set to zero,
-
-
 _NOTHING = 1e-6  # and so are all that are smaller than this
-
-
 _ON_KINK = 1e-7  # distance at which a sample counts as on a neuron's kink, relative to both norms
-
 
 Activation = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """Takes pre-activations and returns the hidden layer and its slope."""
@@ -33,8 +26,6 @@ class Minimum:
     takes the slope between 0 and 1 that fits best. ``kinks`` counts those pairs of sample and
     neuron, ``alive`` the neurons that are not zero. ``residual`` is the largest difference of
     pull and push over the largest pull, and zero if all weights are zero.
-
-    Used in: stationary-point.
     """
 
     weights: tuple[np.ndarray, np.ndarray]
@@ -148,8 +139,6 @@ def settle(
     >>> minimum = settle(X, (X[:, 0] > 0).astype(int), start, 0.05)
     >>> minimum.residual < 1e-6, minimum.pull.shape
     (True, (30,))
-
-    Used in: stationary-point.
     """
     U, V = (np.asarray(one, float) for one in weights)
     if X.ndim != 2 or y.shape != X.shape[:1] or U.shape[1:] != X.shape[1:] or V.shape[1:] != U.shape[:1]:

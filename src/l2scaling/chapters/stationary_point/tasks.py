@@ -17,8 +17,6 @@ class Task:
     ``loss`` is ``softmax`` (``y`` holds class numbers) or ``half-squared`` (real targets, the
     error summed over outputs). ``cheapest`` is the sum of ``|a_j| |b_j|`` over the neurons of the
     network that made the targets, where one did.
-
-    Used in: stationary-point.
     """
 
     name: str
@@ -46,8 +44,6 @@ def image_task(name: str, samples: int, rng: np.random.Generator) -> Task:
     >>> task = image_task("digits", 100, np.random.default_rng(0))
     >>> task.X.shape, task.outputs
     ((100, 64), 10)
-
-    Used in: stationary-point.
     """
     if name not in ("digits", "mnist-5k"):
         raise ValueError(f"images {name!r} are unknown; allowed: digits, mnist-5k")
@@ -70,8 +66,6 @@ def teacher_task(samples: int, rng: np.random.Generator, inputs: int = 10) -> Ta
 
     >>> teacher_task(100, np.random.default_rng(0)).cheapest
     16.0
-
-    Used in: stationary-point.
     """
     X, directions = rng.normal(size=(samples, inputs)), rng.normal(size=(4, inputs))
     X /= np.linalg.norm(X, axis=1, keepdims=True)
@@ -88,12 +82,10 @@ def demand_of(outputs: np.ndarray, y: np.ndarray, loss: str) -> float:
     the mean cross-entropy, for half the squared error ``E[(y - f) . f]``; in loss units. Raises
     ``ValueError`` for another loss. Source: Euler's identity for homogeneous functions.
 
-    >>> abs(demand(np.zeros((5, 10)), np.zeros(5, int), "softmax")) < 1e-12
+    >>> abs(demand_of(np.zeros((5, 10)), np.zeros(5, int), "softmax")) < 1e-12
     True
-    >>> demand(np.array([[1.0]]), np.array([[3.0]]), "half-squared")
+    >>> demand_of(np.array([[1.0]]), np.array([[3.0]]), "half-squared")
     2.0
-
-    Used in: stationary-point.
     """
     if loss not in ("softmax", "half-squared"):
         raise ValueError(f"loss {loss!r} is unknown; allowed: softmax, half-squared")
@@ -112,8 +104,6 @@ def observe(networks: Networks, task: Task) -> dict[str, torch.Tensor]:
     ``loss``; ``demand``; ``ratio``, the norm of the penalty's gradient over that of the data
     gradient; ``residual``, the largest entry of their sum over the largest pull; ``score``, the
     share of samples predicted right, or one minus the error's share of the targets' variance.
-
-    Used in: stationary-point.
     """
     outputs = networks.outputs(task.X).numpy(force=True).astype(float)
     squares = networks.sum_squares()

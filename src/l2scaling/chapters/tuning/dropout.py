@@ -24,8 +24,6 @@ def train_dropout(
     every unit in, whatever the rate. He's start, no biases; with rate 0
     the trajectory of SGD with momentum in ``torch.optim``. Raises ``ValueError`` for a rate outside 0 to
     below 1, or lists of unequal length.
-
-    Used in: tuning.
     """
     pulls = torch.as_tensor(np.asarray(coefficients), dtype=torch.float32)[:, None, None]
     drop = np.asarray(rates, float)

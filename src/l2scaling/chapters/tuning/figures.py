@@ -22,8 +22,6 @@ def stopping(ratios: Mapping[str, np.ndarray]) -> Picture:
     """Draw what ridge and early stopping leave of a direction, and measured 1/(ηt) over the best c.
 
     ``ratios`` hold, for each data set, the best ``1/(rate t)`` over the best c, in any shape.
-
-    Used in: tuning.
     """
     figure, (left, right) = subplots(2, height=3.5)
     colors = seaborn.color_palette("colorblind", len(ratios))
@@ -58,8 +56,6 @@ def race(
     Each panel holds costs in fits and ``(mean, low, high)`` of the regret by method. Methods of one
     family, which begin with the same word, are joined by a line; the others are moved sideways a little,
     so that marks of one cost stand apart.
-
-    Used in: tuning.
     """
     figure, row = subplots(len(panels), height=4.6, share_y=True)
     told = []
@@ -95,8 +91,6 @@ def grid_shares(
     """Draw the best c of every cell beside a grid's range, and the share inside for each meaning of λ.
 
     ``best`` hold the cells of each family; ``shares`` of the same kinds ``(3, apis)``: share, low, high.
-
-    Used in: tuning.
     """
     figure, (left, right) = subplots(2, height=3.8)
     colors = seaborn.color_palette("colorblind", max(len(best), len(shares)))
@@ -126,8 +120,6 @@ def dropout(widths: Sequence[int], panels: Mapping[str, Mapping[str, np.ndarray]
     """Draw test cross-entropy against width under several regularisers, a panel a data set.
 
     Each panel holds ``(3, widths)``: mean, low and high.
-
-    Used in: tuning.
     """
     figure, row = subplots(len(panels), height=3.7)
     told = []
@@ -154,8 +146,6 @@ def times_to_best(c: np.ndarray, steps: Mapping[str, np.ndarray], slopes: Mappin
     """Draw steps to the best score against the coefficient, a panel a score, with slope minus one.
 
     ``steps`` hold ``(coefficients, seeds)``.
-
-    Used in: tuning.
     """
     figure, row = subplots(len(steps), height=3.5, share_y=True)
     colors = seaborn.color_palette("colorblind", len(steps))

@@ -15,8 +15,6 @@ def values_in(best: np.ndarray, samples: np.ndarray, apis: Sequence[str], batch_
 
     >>> values_in(np.array([0.02]), np.array([50]), ["keras.regularizers.L2", "lambda_over_2m"], 32).tolist()
     [[0.01], [1.0]]
-
-    Used in: tuning.
     """
     found = [conventions.find(name) for name in apis]
     settings = [conventions.Setting(samples=int(count), batch_size=batch_size) for count in samples]
@@ -35,8 +33,6 @@ def share_inside(
     >>> cells = np.array([0.005, 0.03])
     >>> share_inside(cells, cells[None], np.array([50, 50]), ["torch.optim.SGD"], 32).ravel().tolist()
     [0.5, 0.5, 0.5]
-
-    Used in: tuning.
     """
     found = [values_in(one, samples, apis, batch_size) for one in (best, *resampled)]
     shares = np.array([((one >= EVEN[0]) & (one <= EVEN[-1])).mean(1) for one in found])
@@ -55,8 +51,6 @@ def best_coefficients(
     >>> c = np.geomspace(0.01, 10, 4)
     >>> best_coefficients((np.log(c / 0.2) ** 2)[None, None], c, seed=0)[0].round(6).tolist()
     [0.2]
-
-    Used in: tuning.
     """
     splits = errors.shape[1]
     picks = np.random.default_rng(seed).integers(0, splits, (200, splits))

@@ -20,8 +20,6 @@ class Training:
     """How networks of one hidden layer are trained: SGD with momentum on softmax cross-entropy.
 
     ``horizon`` is ``learning_rate * steps / (1 - momentum)``, the time that decay has to act.
-
-    Used in: tuning.
     """
 
     steps: int
@@ -51,8 +49,6 @@ def train_judged(
     >>> losses, right = train_judged(X, y, [(X, y)], 2, 8, [0.0, 1.0], 0, Training(100, batch_size=16))
     >>> losses.shape, bool(losses[0, 0, 0] < losses[1, 0, 0])
     ((2, 1, 1), True)
-
-    Used in: tuning.
     """
     members = Members(start, np.asarray(coefficients, float), training.learning_rate)
 
@@ -79,8 +75,6 @@ class RacedNetworks(NamedTuple):
 
     ``saved`` is the share of the test cross-entropy that the held-out choice saves against no penalty,
     ``gained`` the accuracy it adds; ``best`` the coefficient of least test cross-entropy.
-
-    Used in: tuning.
     """
 
     costs: dict[str, float]
@@ -99,8 +93,6 @@ def network_race(
     Methods as in ``ridge_race``, as far as a network has them: rules are ``c = 1/N`` and one over the
     horizon, each divided by ``divide_by``, and ``c = 1e-4``. All but early stopping end with one training
     on all samples. ``lattice`` holds the geometric grid of coefficients, ascending.
-
-    Used in: tuning.
     """
     samples, classes = len(task.y), task.classes or 2
     rng = np.random.default_rng([start, 0])
@@ -166,8 +158,6 @@ def best_steps(at: Sequence[int], scores: np.ndarray, tolerance: float) -> np.nd
 
     >>> best_steps([1, 10, 100], np.array([0.5, 0.898, 0.9]), 0.005).tolist()
     10
-
-    Used in: tuning.
     """
     reached = scores >= scores.max(axis=-1, keepdims=True) - tolerance
     return np.asarray(at)[reached.argmax(axis=-1)]
@@ -180,8 +170,6 @@ def chosen_losses(losses: np.ndarray, group: Sequence[int]) -> np.ndarray:
 
     >>> chosen_losses(np.array([[0.3, 0.5], [0.1, 0.7], [0.0, 0.2]]), [0, 1]).tolist()
     0.7
-
-    Used in: tuning.
     """
     held, test = np.moveaxis(losses[..., list(group), :], -1, 0)
     return np.take_along_axis(test, held.argmin(-1)[..., None], -1)[..., 0]

@@ -18,21 +18,15 @@ from l2scaling.measuring.intervals import resample_weights
 GEOMETRIC = np.geomspace(1e-6, 1e2, 97)
 """Coefficients tried by ridge, as multiples of the rule of thumb; twelve a decade."""
 
-
 COUNTS = (3, 5, 9, 17)
 """How many values the geometric grids of ridge have; all span the same eight decades."""
-
 
 EVEN = np.linspace(0.01, 0.4, 40)
 """The grid of thread 1: even steps from 0.01 to 0.4."""
 
-
 FOLDS = 5
-
-
 SMALLER = 8
 """Transfer tunes a model with this many times fewer features, or hidden units."""
-
 
 _RATE_SHARE = 0.1  # of the inverse of the largest curvature: small, so that steps resemble a flow
 
@@ -45,8 +39,6 @@ def mean_interval(values: np.ndarray, seed: int) -> np.ndarray:
 
     >>> mean_interval(np.array([1.0, 1.0, 1.0]), seed=0).tolist()
     [1.0, 1.0, 1.0]
-
-    Used in: tuning.
     """
     values = np.asarray(values, float)
     if values.ndim < 1 or values.shape[-1] < 2:
@@ -63,8 +55,6 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray, seed: int) -> np.ndarray
 
     >>> ratio_interval(np.array([1.0, 2.0]), np.array([2.0, 4.0]), seed=0).tolist()
     [0.5, 0.5, 0.5]
-
-    Used in: tuning.
     """
     weights = resample_weights(len(top), seed)
     low, high = np.quantile((weights @ top) / (weights @ bottom), [0.025, 0.975])
@@ -89,8 +79,6 @@ def descent_predictions(
     >>> one = descent_predictions(decompose(np.eye(1)), np.eye(1), np.ones((1, 1)), 0.5, [1, 2])
     >>> one.ravel().tolist()
     [0.5, 0.75]
-
-    Used in: tuning.
     """
     samples = len(design.left)
     curvatures = design.singular**2 / samples + penalty_coefficient
@@ -113,8 +101,6 @@ def excess_risk(curvatures: np.ndarray, shrunk: np.ndarray, penalty_coefficient:
 
     >>> excess_risk(np.array([1.0]), np.array([0.5]), 1.0)
     0.5
-
-    Used in: tuning.
     """
     if not (np.all(curvatures > 0) and penalty_coefficient > 0):
         raise ValueError(f"penalty_coefficient {penalty_coefficient}: allowed above 0, as all curvatures")
@@ -128,8 +114,6 @@ def stopped_shares(curvatures: np.ndarray, penalty_coefficient: float) -> np.nda
 
     >>> stopped_shares(np.array([1.0, 0.1]), 0.5).round(3).tolist()
     [0.122, 0.818]
-
-    Used in: tuning.
     """
     rate = _RATE_SHARE / curvatures.max()
     steps = max(round(1 / (rate * penalty_coefficient)), 1)
@@ -141,8 +125,6 @@ class Raced(NamedTuple):
 
     ``costs`` are in fits. ``errors`` ``(97,)`` belongs to ``GEOMETRIC`` times P/N, unit features.
     ``stopped_over_best`` is ``1/(rate t)`` at the best stopping time over the best c.
-
-    Used in: tuning.
     """
 
     costs: dict[str, float]
@@ -200,13 +182,11 @@ def ridge_race(
     Raises ``ValueError`` for a count outside 8 to the features of the split.
 
     >>> from l2scaling.datasets import load
-    >>> from l2scaling.ridge_features import random_features
+    >>> from l2scaling.laws.features import random_features
     >>> split = random_features(load("diabetes"), 60, 40, np.random.default_rng(0))
     >>> raced = ridge_race(split, 40, np.random.default_rng(1))
     >>> bool(min(raced.regrets.values()) >= 0), raced.costs["5 folds, 9 values"]
     (True, 46.0)
-
-    Used in: tuning.
     """
     if not SMALLER <= count <= split.X.shape[1]:
         raise ValueError(f"count {count}: allowed {SMALLER} to {split.X.shape[1]}")
