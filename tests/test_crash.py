@@ -86,7 +86,7 @@ def test_what_changed_runs_again_and_nothing_else(built_sample):
     assert (status, "sample:" in said, "pages:" in said) == (0, False, True)
     assert "All symbols are" in index.read_text()
 
-    edit(built_sample / "src" / "l2scaling" / "scaling.py", '"""Exponents', '"""The exponents')
+    edit(built_sample / "src" / "l2scaling" / "publish" / "locks.py", '"""', '"""Once more: ')
     status, said = outcome(built_sample)
     assert (status, "sample:" in said) == (0, True)
 

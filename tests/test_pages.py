@@ -98,6 +98,25 @@ def barriers(page, rules: list[str] | None = None) -> dict[str, list[str]]:
     return {one["id"]: [node["html"][:200] for node in one["nodes"]] for one in found}
 
 
+# What a chapter shows before anything is opened: how far down its first figure begins, its code, and
+# what is wider than its place and neither wraps nor scrolls in sight of the reader.
+SHOWN = """() => {
+  const open = (one) => !one.closest("details:not([open])");
+  const seen = (one) => one.checkVisibility() && open(one);
+  const all = (what) => [...document.querySelectorAll(`.bd-article ${what}`)].filter(seen);
+  const wide = (one) => one.scrollWidth > one.clientWidth + 1;
+  const hidden = (one) => wide(one) && !["auto", "scroll"].includes(getComputedStyle(one).overflowX);
+  return {
+    figure: all("figure img")[0].getBoundingClientRect().top + scrollY,
+    code: all(".cell_input pre").length,
+    cut: all(".cell_input pre, .highlight pre").filter(wide).map((one) => one.textContent.slice(0, 200)),
+    equations: all("div.math").filter(hidden).map((one) => one.id || one.textContent.slice(0, 80)),
+    open: [...document.querySelectorAll("details.hide[open]")].length,
+  };
+}"""
+FURTHEST, MOST_CODE = 1500, 20
+
+
 SHAPES = [(1400, "dark"), (390, "light")]
 
 
@@ -127,6 +146,13 @@ def test_a_page_opens_without_requests_errors_overflow_shifts_or_barriers(
     assert page.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert page.locator("table:not(.indextable):not(:has(th))").count() == 0
+    if name.startswith("notebooks/"):
+        shown = page.evaluate(SHOWN)
+        assert shown["code"] <= MOST_CODE
+        assert shown["cut"] == shown["equations"] == []
+        assert shown["open"] == 0
+        if width == 1400:
+            assert shown["figure"] <= FURTHEST
     assert shift(page) < MOST_SHIFT
     assert outside == []
     assert errors == []
@@ -164,7 +190,38 @@ def test_the_text_is_there_without_mathjax_and_without_javascript(browser, quick
         page.goto((quick_site / CHAPTER).resolve().as_uri())
         page.locator("article p").first.wait_for(state="visible", timeout=5000)
         assert page.locator("article figure img").first.is_visible()
+        folds = page.locator("article details.hide")
+        assert folds.count() > 5
+        opened_or_closed = folds.evaluate_all("all => all.map((one) => one.open)")
+        assert set(opened_or_closed) == {not options.get("java_script_enabled", True)}
         context.close()
+
+
+def test_one_control_opens_all_code_and_the_next_page_remembers(browser, quick_site):
+    context = browser.new_context(viewport={"width": 1400, "height": 844})
+    page = opened(context, quick_site / CHAPTER)
+    control = page.get_by_role("button", name="Open all code")
+    open_folds = "document.querySelectorAll('details.hide[open]').length"
+    assert page.evaluate(open_folds) == 0
+    control.focus()
+    page.keyboard.press("Enter")
+    count = page.evaluate(open_folds)
+    assert count == page.locator("details.hide").count() > 5
+    assert control.count() == 0  # it says what it would do next
+    other = opened(context, quick_site / "notebooks" / "ridge.html")
+    assert other.evaluate(open_folds) == other.locator("details.hide").count()
+    other.get_by_role("button", name="Close code that only serves").click()
+    assert other.evaluate(open_folds) == 0
+    context.close()
+
+
+def test_who_follows_a_figure_to_the_cell_that_drew_it_sees_the_cell(browser, quick_site):
+    context = browser.new_context(viewport={"width": 1400, "height": 844})
+    page = opened(context, quick_site / CHAPTER)
+    page.locator("figcaption a[href*='#code-']").first.click()
+    cell = page.locator(f"[id='{page.url.partition('#')[2]}']")
+    assert cell.locator(".cell_input pre").first.is_visible()
+    context.close()
 
 
 def test_a_link_into_a_page_leads_to_its_place_though_formulas_come_late(browser, quick_site):
@@ -420,9 +477,10 @@ def test_a_printed_page_is_its_text_with_nothing_folded(browser, quick_site):
     ):
         assert not any(one.is_visible() for one in page.locator(gone).all()), gone
     assert page.locator("article h1").is_visible()
-    solution = page.locator("details").first
-    assert solution.get_attribute("open") is None
-    assert solution.locator("p").first.bounding_box()["height"] > 10
+    for what, text in (("details.sd-dropdown", "p"), ("details.hide", "pre")):
+        folded = page.locator(what).first
+        assert folded.get_attribute("open") is None
+        assert folded.locator(text).first.bounding_box()["height"] > 10
     context.close()
 
 

@@ -52,7 +52,7 @@ def test_a_slurm_that_does_not_answer_is_not_asked_to_work(monkeypatch, tmp_path
 @pytest.mark.parametrize("missing", [*([one] for one in SLURM_COMMANDS), SLURM_COMMANDS], ids="+".join)
 def test_the_commands_of_slurm_that_are_missing_are_named(missing, monkeypatch, tmp_path):
     pretend(tmp_path, set(SLURM_COMMANDS) - set(missing), monkeypatch)
-    command = [sys.executable, "-m", "l2scaling.publish.placement"]  # where Snakemake is read afresh
+    command = [sys.executable, "-m", "l2scaling.publish.runs.scheduler"]  # where Snakemake is read afresh
     for value in (ROOT / SLURM, ROOT / SLURM / "config.yaml"):
         monkeypatch.setenv(VARIABLE, str(value))
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

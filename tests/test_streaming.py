@@ -54,7 +54,8 @@ def test_result_does_not_depend_on_the_number_of_threads():
 def test_memory_does_not_grow_with_the_number_of_weights():
     """A hundred million float32 weights would take 400 MB."""
     script = (
-        "import resource; from l2scaling.streaming import *;"
+        "import resource; from l2scaling.measuring.sums import *;"
+        "from l2scaling.seeds import generator;"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024;"
         "sum_normal_weights(10**5, 1.0, generator(0)); before = peak();"
         "sum_normal_weights(10**8, 1.0, generator(0)); print(peak() - before)"

@@ -10,8 +10,9 @@ import psutil
 import pytest
 from conftest import BIN, complaint, environment, l2scaling, sample_notebook, wait_for
 
+from l2scaling.publish.errors import RequestError
 from l2scaling.publish.evidence.sweep import parse_axis, points
-from l2scaling.publish.project import Project, RequestError
+from l2scaling.publish.project import Project
 from l2scaling.publish.runs.run import run_chapter
 
 ROWS = "from l2scaling.evidence import Rows\nRows([{'size': n, 'square': n * seed} for n in sizes])"

@@ -176,7 +176,7 @@ def test_the_runs_page_has_every_run_with_its_times_and_versions(quick_site):
         assert record["processor"] in setups
 
 
-def test_runs_on_different_machines_are_told_apart():
+def test_runs_on_different_machines_are_told_apart(quick_site):
     made = runs()
     first = next(iter(made.values()))
     first.metadata["l2scaling"] |= {"processor": "Another One", "threads": "8"}

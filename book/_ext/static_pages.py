@@ -16,8 +16,11 @@ ROLES = {
     '<div role="list" class="citation-list">': '<div class="citation-list">',
     ' role="doc-biblioentry"': "",
 }
+DETAILS = re.compile(r'<details (class="[^"]*\bhide\b)')
 # MyST-NB labels a folded cell with paragraphs, which a summary may not hold.
 LABEL = re.compile(r'<p (class="(?:collapsed|expanded) admonition-title")>(.*?)</p>')
+# Names and punctuation have the colour that all code has; their marks are a tenth of a chapter.
+PLAIN = re.compile(r'<span class="[np]">([^<]*)</span>')
 REPEATED = (["proof"], ["proof-content"])  # ids that sphinx-proof gives to every proof of a page
 PIXELS = 4 / 3  # of a point
 
@@ -41,6 +44,8 @@ def mend_elements(app: Sphinx, page: str, template: str, context: dict[str, Any]
     body = context.get("body", "")
     for broken, mended in ROLES.items():
         body = body.replace(broken, mended)
+    body = DETAILS.sub(r"<details open \1", body)  # a script closes them
+    body = PLAIN.sub(r"\1", body)
     context["body"] = LABEL.sub(r"<span \1>\2</span>", body)
 
 

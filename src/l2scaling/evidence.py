@@ -14,9 +14,7 @@ from l2scaling.measuring.intervals import Exponent
 
 MIME = "application/vnd.l2scaling.evidence+json"
 
-
 ROWS_MIME = "application/vnd.l2scaling.rows+json"
-
 
 KINDS = {
     "equals": "the measured value lies within the margin of the prediction",
@@ -34,8 +32,6 @@ class Record:
 
     ``low`` and ``high`` are a 95% interval unless ``quantity`` says otherwise; ``n`` counts
     independent units (seeds, unless ``quantity`` says otherwise).
-
-    Used in: every chapter.
     """
 
     claim: str | None
@@ -64,8 +60,6 @@ class Prediction:
     True
     >>> law.judge(0.5, 0.49, 0.51, 10).holds
     False
-
-    Used in: every chapter.
     """
 
     claim: str | None
@@ -121,34 +115,89 @@ class Prediction:
         return measured == self.predicted
 
 
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions of one chapter, in the order in which they are stated.
+
+    Called as ``Prediction`` is, but for the chapter, it keeps the prediction and returns it. As a
+    cell's result it shows all of them as tables: those that decide a claim, and the checks, which do not.
+
+    >>> law = Predictions("penalty-and-pull")
+    >>> total_law = law("A3", "exponent of the total", "equals", 1.0, 0.01)
+    >>> total_law.judge(1.002, 0.998, 1.006, 10).holds
+    True
+    >>> print(law.table(claims=True))
+    | claim | quantity | predicted | test | refuted by |
+    | --- | --- | --- | --- | --- |
+    | A3 | exponent of the total | 1 ± 0.01 | equals | a value outside 0.99 … 1.01 |
+    """
+
+    chapter: str
+    stated: list[Prediction] = field(default_factory=list)
+
+    def __call__(
+        self, claim: str | None, quantity: str, kind: str, predicted: float, margin: float = 0.0
+    ) -> Prediction:
+        self.stated.append(Prediction(claim, quantity, kind, predicted, margin, chapter=self.chapter))
+        return self.stated[-1]
+
+    def table(self, *, claims: bool) -> str:
+        """Return the predictions that decide a claim, or those that do not, as a Markdown table."""
+        rows = [one for one in self.stated if (one.claim is not None) == claims]
+        head = ["claim", "quantity", "predicted", "test", "refuted by"]
+        lines = [head, ["---"] * len(head)]
+        lines += [
+            [one.claim or "", _escaped(one.quantity), _expectation(one), one.kind, _refutation(one)]
+            for one in rows
+        ]
+        return "\n".join("| " + " | ".join(line if claims else line[1:]) + " |" for line in lines)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        checks = any(one.claim is None for one in self.stated)
+        text = self.table(claims=True)
+        if checks:
+            text += f"\n\n*Checks*, which decide no claim:\n\n{self.table(claims=False)}"
+        return {"text/markdown": text, "text/plain": text}
+
+
+def _refutation(one: Prediction) -> str:
+    floor, ceiling = number(one.predicted - one.margin), number(one.predicted + one.margin)
+    return {
+        "equals": f"a value outside {floor} … {ceiling}",
+        "equivalent": f"an interval that leaves {floor} … {ceiling}",
+        "at-most": f"an interval that reaches above {ceiling}",
+        "at-least": f"an interval that reaches below {floor}",
+        "exact": "any difference",
+    }[one.kind]
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")  # or a table would take it for a border
+
+
 def number(value: float) -> str:
     """Write a number for a table: four significant digits, powers of ten beyond 1e±4.
 
     >>> number(0.99987), number(2.5e-7), number(0.0), number(1e9)
     ('0.9999', '2.5e-07', '0', '1e+09')
-
-    Used in: every evidence table and the verdicts page.
     """
     return f"{value:.4g}"
 
 
-def _expectation(record: Record) -> str:
-    sign = {"at-most": "≤ ", "at-least": "≥ "}.get(record.kind, "")
-    margin = f" ± {number(record.margin)}" if record.margin else ""
-    return f"{sign}{number(record.predicted)}{margin}"
+def _expectation(one: Record | Prediction) -> str:
+    sign = {"at-most": "≤ ", "at-least": "≥ "}.get(one.kind, "")
+    margin = f" ± {number(one.margin)}" if one.margin else ""
+    return f"{sign}{number(one.predicted)}{margin}"
 
 
 def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
-    """Return records as a Markdown table, one row each, with the claim unless told otherwise.
-
-    Used in: every chapter and the verdicts page.
-    """
+    """Return records as a Markdown table, one row each, with the claim unless told otherwise."""
     head = ["quantity", "test", "predicted", "measured", "interval", "n", "outcome"]
     lines = [head, ["---"] * len(head)]
     for record in records:
         lines.append(
             [
-                record.quantity.replace("|", "\\|"),  # or a table would take it for a border
+                _escaped(record.quantity),
                 record.kind,
                 _expectation(record),
                 number(record.measured),
@@ -165,10 +214,7 @@ def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The records of a chapter; as a cell's result it shows the table and carries the data.
-
-    Used in: every chapter.
-    """
+    """The records of a chapter; as a cell's result it shows the table and carries the data."""
 
     records: Sequence[Record]
 
@@ -196,8 +242,6 @@ class Rows:
 
     >>> Rows([{"width": 16, "best": 0.01}, {"width": 32, "best": 0.02}]).rows[1]["best"]
     0.02
-
-    Used in: the cells that a sweep runs.
     """
 
     rows: Sequence[dict[str, str | int | float]]
@@ -221,8 +265,6 @@ def report(**values: Any) -> None:
     """Store named values for the prose: ``{glue:text}`name:.3f``` shows one.
 
     An ``Exponent`` called ``total`` becomes ``total_exponent``, ``total_low`` and ``total_high``.
-
-    Used in: every chapter.
     """
     from myst_nb import glue  # part of the book's tools, which the package itself does not need
 

@@ -1,3 +1,3 @@
 """What readers see: pages, references, the explorer, the print and the release."""
 
-__all__ = ["api", "chapter_page", "citation", "explorer", "ledger", "pdf", "release", "site"]
+__all__ = ["api", "chapter_page", "citation", "explorer", "layout", "ledger", "pdf", "release", "site"]

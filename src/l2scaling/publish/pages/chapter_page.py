@@ -7,25 +7,36 @@ from pathlib import Path
 import nbformat
 
 from l2scaling.evidence import MIME, ROWS_MIME, Record
-from l2scaling.publish.pages import citation, ledger
+from l2scaling.publish.pages import citation, layout, ledger
+from l2scaling.publish.pages.api import room_anchor
 from l2scaling.publish.runs.parameters import Parameter
 
 
-def write_figures_for_other_pages(
+def write_figures_for_other_places(
     runs: dict[str, nbformat.NotebookNode], titles: dict[str, str], folder: Path
 ) -> None:
-    """Write the figures of cells tagged ``for-other-pages``, each as a drawing and a page to include."""
+    """Write the figures that do not stand where they are drawn, each as a drawing.
+
+    One for another page comes with a page to include there, which says in what chapter it was drawn.
+    """
     for chapter, notebook in runs.items():
         for cell in notebook.cells:
-            if "for-other-pages" in cell.metadata.get("tags", []):
+            if set(layout.ELSEWHERE) & set(cell.metadata.get("tags", [])):
                 (output,) = cell.outputs
-                figure = cell.metadata["mystnb"]["figure"]
-                origin = f"[Drawn in: {titles[chapter]}](#{_code_anchor(figure['name'])})."
-                (folder / f"{figure['name']}.svg").write_text(output.data["image/svg+xml"])
-                (folder / f"{figure['name']}.md").write_text(
-                    f"```{{figure}} _generated/{figure['name']}.svg\n:name: {figure['name']}\n"
-                    f":alt: {output.metadata['alt']}\n\n{figure['caption']} {origin}\n```\n"
-                )
+                name = cell.metadata["mystnb"]["figure"]["name"]
+                (folder / f"{name}.svg").write_text(output.data["image/svg+xml"])
+                if layout.FIRST not in cell.metadata["tags"]:
+                    origin = f"[Drawn in: {titles[chapter]}](#{_code_anchor(name)})."
+                    (folder / f"{name}.md").write_text(_figure(cell, "_generated", origin) + "\n")
+
+
+def _figure(cell: nbformat.NotebookNode, folder: str, origin: str) -> str:
+    """Return a figure as Markdown, with the drawing that lies in a folder."""
+    figure, (output,) = cell.metadata["mystnb"]["figure"], cell.outputs
+    return (
+        f"```{{figure}} {folder}/{figure['name']}.svg\n:name: {figure['name']}\n"
+        f":alt: {output.metadata['alt']}\n\n{figure['caption']} {origin}\n```"
+    )
 
 
 def dressed(
@@ -43,7 +54,7 @@ def dressed(
     """
     card = ledger.run_card(parameters, notebook, cited.run, _files(chapter, notebook, repository))
     fillings = {"reading-time": ledger.reading_time(notebook), "run-card": card}
-    cells = []
+    cells: list[nbformat.NotebookNode] = []
     for cell in notebook.cells:
         for tag in fillings.keys() & set(cell.metadata.get("tags", [])):
             cell.source += "\n\n" + fillings[tag]
@@ -55,9 +66,13 @@ def dressed(
             alt = output.get("metadata", {}).get("alt")
             if alt:
                 cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt
+        if layout.FIRST in cell.metadata.get("tags", []):
+            first = _figure(cell, "/book/_generated", _DRAWN.format(_code_anchor(_name(cell))))
+            cells.insert(1, nbformat.v4.new_markdown_cell(first, id=layout.FIRST))
         if "figure" in cell.metadata.get("mystnb", {}):
             cells.append(_before_figure(cell))
         cells.append(cell)
+    cells = layout.arranged(cells)
     cells.append(
         nbformat.v4.new_markdown_cell(_cite_section(chapter, notebook, cited), id="cite-this-chapter")
     )
@@ -68,17 +83,24 @@ def dressed(
 def _before_figure(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Let a figure's caption lead to the cell that drew it; return what gives that cell an address.
 
-    A figure for another page is not shown, but the cell that drew it is.
+    A figure that stands elsewhere is not shown again, but the cell that drew it is.
     """
-    figure = cell.metadata["mystnb"]["figure"]
-    words = f"({_code_anchor(figure['name'])})="
-    tags = cell.metadata.get("tags", [])
-    if "for-other-pages" in tags:
-        cell.metadata["tags"] = ["for-other-pages", "remove-output", "hide-input"]
-        words = f"This cell draws {{numref}}`{figure['name']}`.\n\n{words}"
+    name, anchor = _name(cell), _code_anchor(_name(cell))
+    words = f"({anchor})="
+    elsewhere = set(layout.ELSEWHERE) & set(cell.metadata.get("tags", []))
+    if elsewhere:
+        cell.metadata["tags"] = [*elsewhere, "remove-output"]
+        words = f"This cell draws {{numref}}`{name}`.\n\n{words}"
     else:
-        figure["caption"] += f" [Drawn by this cell](#{_code_anchor(figure['name'])})."
-    return nbformat.v4.new_markdown_cell(words, id=_code_anchor(figure["name"]))
+        cell.metadata["mystnb"]["figure"]["caption"] += f" {_DRAWN.format(anchor)}"
+    return nbformat.v4.new_markdown_cell(words, id=anchor)
+
+
+_DRAWN = "[Drawn by this cell](#{})."
+
+
+def _name(cell: nbformat.NotebookNode) -> str:
+    return str(cell.metadata["mystnb"]["figure"]["name"])
 
 
 def _code_anchor(figure: str) -> str:
@@ -107,6 +129,7 @@ def _files(chapter: str, notebook: nbformat.NotebookNode, repository: str | None
     links = [
         f"{{download}}`executed notebook <{folder}/{chapter}.executed.ipynb>`",
         f"{{download}}`source notebook <{folder}/{chapter}.ipynb>`",
+        f"[the chapter's own code](#{room_anchor(chapter)})",
     ]
     record = notebook.metadata["l2scaling"]
     if repository:

@@ -20,13 +20,10 @@ from l2scaling.publish.runs.provenance import content_hash
 
 FORMATS = ("bibtex", "ris", "csl-json", "text")
 
-
 SUFFIXES = {"text": "txt", "bibtex": "bib", "ris": "ris", "csl-json": "json"}
 """File endings of the formats, in the order in which a page offers them."""
 
-
 NAMES = {"text": "Text", "bibtex": "BibTeX", "ris": "RIS", "csl-json": "CSL-JSON"}
-
 
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_"} | {
     sign: f"\\text{name}{{}}"
@@ -36,7 +33,6 @@ _LATEX = {sign: f"\\{sign}" for sign in "&%$#_"} | {
     }.items()
 }  # fmt: skip
 """What has a meaning of its own in LaTeX, or in BibTeX, which counts braces that LaTeX escapes."""
-
 
 _IN_URLS = ":/?#[]@!$&'()*+,;=%~"
 

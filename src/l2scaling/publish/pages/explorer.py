@@ -30,7 +30,6 @@ In the ``loss`` it is clipped with the data gradient, in the ``optimizer`` it is
 clipping, in a ``chain`` where the user puts it; ``none`` means a library that does not clip.
 """
 
-
 OPTIMIZERS = {
     "torch.optim.SGD": ("sgd", "momentum"),
     "torch.optim.Adam": ("adam",),
@@ -42,12 +41,9 @@ OPTIMIZERS = {
 }
 """Optimisers that a convention can be meant for, by the beginning of its name; first match counts."""
 
-
 _SOLVED = (
     "Ridge", "Lasso", "ElasticNet", "LogisticRegression", "XGBRegressor", "LGBMRegressor",
 )  # fmt: skip
-
-
 _LAWS = {"normal": stats.norm(), "uniform": stats.uniform(-1, 2), "truncated": stats.truncnorm(-2, 2)}
 
 

@@ -22,23 +22,14 @@ from l2scaling.publish.pages import citation
 from l2scaling.publish.project import TOC_FORM, Project, read_yaml
 
 NAME = "book.pdf"
-
-
 PLACE = "<!-- book.pdf -->"
 """What stands in a page, by _config.yml, where the link to the PDF comes."""
 
-
 DRAFT = ".print-"
-
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
 PRINT: dict[str, Any] = {
     "prefer_css_page_size": True, "print_background": True, "tagged": True, "outline": True
 }  # fmt: skip
-
-
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 

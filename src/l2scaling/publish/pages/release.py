@@ -22,11 +22,7 @@ from l2scaling.publish.project import Project
 from l2scaling.publish.runs import executed
 
 SUMS = "SHA256SUMS"
-
-
 WORDS = ("CITATION.cff", "LICENSE", "LICENSE-TEXT")
-
-
 YEARS = range(1980, 2108)
 """A zip file knows no others."""
 

@@ -1,0 +1,106 @@
+"""The order of a chapter's page and what it folds: the finding first, the plumbing last and closed.
+
+The notebook keeps the order in which it runs. Its page shows the figure that is tagged ``FIRST`` right
+after the findings, takes parameters, run card and imports to the end, and closes the code that only
+serves. Nothing is left out.
+"""
+
+import ast
+import re
+from collections.abc import Sequence
+
+import nbformat
+
+FIRST = "first-screen"
+"""The tag of the one figure that shows what a chapter found."""
+
+ELSEWHERE = ("for-other-pages", FIRST)
+"""The tags of figures that do not stand where they are drawn."""
+
+LABELS = {
+    "parameters": "the parameters and their published values",
+    "injected-parameters": "the values of this run",
+    "imports": "what is imported",
+    "predictions": "the predictions as they are stated to the judge",
+    "numbers": "the numbers that the text quotes",
+    "records": "how the predictions are judged",
+    "figure": "the call that draws the figure",
+    "step": "how this is computed",
+}
+"""What is closed, by its kind, and what its line says."""
+
+SHOWN, WIDEST = 4, 92
+"""Lines of code that a page shows where nothing is built from scratch, and letters that a line may have."""
+
+_SCRATCH = "## From scratch"
+_PLUMBING = ("parameters", "injected-parameters", "imports")
+
+
+def kind(cell: nbformat.NotebookNode) -> str | None:
+    """Return the key of ``LABELS`` for a code cell that only serves, None for one that tells.
+
+    >>> kind(nbformat.v4.new_code_cell("report(size=3)"))
+    'numbers'
+    >>> kind(nbformat.v4.new_code_cell("slope = fit(x, y)"))
+    """
+    for tag in cell.metadata.get("tags", []):
+        if tag in LABELS:
+            return str(tag)
+    body = ast.parse(cell.source).body
+    calls = [_called(node) for node in body]
+    if all(isinstance(node, ast.Import | ast.ImportFrom) for node in body):
+        return "imports"
+    if re.search(r"\blaw\(", cell.source):
+        return "predictions"
+    if all(name == "report" for name in calls):
+        return "numbers"
+    if re.search(r"\.judge(_point)?\(|\bEvidence\(", cell.source):
+        return "records"
+    long = len(cell.source.splitlines()) > 1
+    if "figure" in cell.metadata.get("mystnb", {}) and (
+        long or set(ELSEWHERE) & set(cell.metadata.get("tags", []))
+    ):
+        return "figure"
+    return None
+
+
+def _is_long(source: str, heading: str) -> bool:
+    lines = source.splitlines()
+    wide = max(map(len, lines), default=0) > WIDEST
+    return wide or (len(lines) > SHOWN and not heading.startswith(_SCRATCH))
+
+
+def _called(node: ast.stmt) -> str | None:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        return getattr(node.value.func, "id", None)
+    return None
+
+
+def fold(cell: nbformat.NotebookNode, label: str) -> None:
+    """Let a page close the code of a cell under one line."""
+    cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
+    words = {"code_prompt_show": f"Show {label}", "code_prompt_hide": f"Hide {label}"}
+    cell.metadata.setdefault("mystnb", {}).update(words)
+
+
+def arranged(cells: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return the cells of a page in its order, with what only serves folded."""
+    kept: list[nbformat.NotebookNode] = []
+    last: list[nbformat.NotebookNode] = []
+    heading = ""
+    for cell in cells:
+        tags = cell.metadata.get("tags", [])
+        headings = re.findall(r"(?m)^## .*", cell.source) if cell.cell_type == "markdown" else []
+        heading = headings[-1] if headings else heading
+        if cell.source == "law":  # the table says it all
+            cell.metadata["tags"] = [*tags, "remove-input"]
+            kept.append(cell)
+            continue
+        serves = kind(cell) if cell.cell_type == "code" and cell.source.strip() else None
+        if cell.cell_type == "code" and not serves and _is_long(cell.source, heading):
+            serves = "step"
+        if serves:
+            fold(cell, LABELS[serves])
+        (last if serves in _PLUMBING or "run-card" in tags else kept).append(cell)
+    end = nbformat.v4.new_markdown_cell("## How this was run", id="how-this-was-run")
+    return [*kept, end, *last] if last else kept
