@@ -166,7 +166,7 @@ def swap_without_end(folder: Path) -> None:
 
 def test_whoever_looks_and_whoever_kills_finds_one_whole_site_at_any_moment(tmp_path):
     processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(["l2scaling.publish.site"])
+    processes.set_forkserver_preload(["l2scaling.publish.pages.site"])
     place, rng, shown = tmp_path / "html", random.Random(1), set()
     place.mkdir()
     for _ in range(8):

@@ -155,6 +155,8 @@ def test_a_run_depends_on_what_it_imports_wherever_that_is_said_and_on_nothing_e
     project = Project(extend(sample, "if False:\n    from l2scaling.near import inside", "import"))
     assert {"near.py", "far.py", "publish/runs/run.py", "__init__.py"} <= made_from(project, "sample")
     assert "other.py" not in made_from(project, "sample")
+    # what runs a notebook knows no law and no chapter, or an edit there would make all chapters stale
+    assert {name.partition("/")[0] for name in made_from(project, "sample") if "/" in name} == {"publish"}
 
     def now() -> str:
         return source_hash(project, "sample", project.source("sample"))

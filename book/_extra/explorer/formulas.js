@@ -1,7 +1,7 @@
 /* Every formula of the λ explorer: numbers in, numbers out, no page and no words.
  *
  * tests/test_explorer.py holds each of them against the package l2scaling on random inputs.
- * `tables` is what src/l2scaling/publish/explorer.py takes from the package.
+ * `tables` is what src/l2scaling/publish/pages/explorer.py takes from the package.
  *
  * A network is { inputs, rows, widthSteps }, a row { kind, outputs, kernel, positions, repeat }:
  * `kernel` counts the positions of a convolution (1 for a dense layer), `positions` those that

@@ -11,20 +11,14 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from l2scaling.floats import SIZES, is_held
+
 FAMILIES = {
     "l2": "a pull c·w, part of the gradient",
     "l1": "a pull of one size, c·sign(w), part of the gradient",
     "decoupled": "a share η·λ of the weight taken off at each step, beside the gradient's own step",
 }
 """The families of penalties, and what a coefficient multiplies in each."""
-
-
-SIZES = f"{sys.float_info.min:.2g} to {sys.float_info.max:.2g}"
-"""The sizes of numbers, besides 0, that a float holds with all its digits."""
-
-
-def _is_held(value: float) -> bool:
-    return value == 0 or sys.float_info.min <= abs(value) <= sys.float_info.max
 
 
 class ConventionError(ValueError):
@@ -59,7 +53,7 @@ class Setting:
         if share is not None and not 0 <= share <= 1:
             raise ConventionError(f"l1_ratio cannot be {share}; allowed: 0 to 1")
         for name, number in (("learning_rate", rate), ("l1_ratio", share)):
-            if number is not None and not _is_held(number):
+            if number is not None and not is_held(number):
                 raise ConventionError(f"{name} {number} is beyond what a float can express; allowed: {SIZES}")
 
     def get(self, name: str, needed_by: str) -> float:
@@ -161,14 +155,14 @@ class Convention:
             raise ConventionError(
                 f"{self.argument} of {self.name} cannot be {value}; allowed: a finite number, {lowest}"
             )
-        if not _is_held(value):
+        if not is_held(value):
             raise ConventionError(
                 f"{self.argument} {value} is beyond what a float can express; allowed: {SIZES}"
             )
 
     def _held(self, result: float, given: float) -> float:
         """Refuse a result that overflows, or comes to 0 or to fewer digits because it is too small."""
-        if not _is_held(result) or (result == 0) != (given == 0):
+        if not is_held(result) or (result == 0) != (given == 0):
             raise ConventionError(
                 f"{given} is beyond what {self.name} can express here; allowed: a result from {SIZES}"
             )

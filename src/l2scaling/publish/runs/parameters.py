@@ -13,7 +13,6 @@ import itertools
 import json
 import math
 import re
-import sys
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from typing import Any
 import nbformat
 import papermill
 
-from l2scaling.laws.conventions import SIZES
+from l2scaling.floats import SIZES, is_held
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.project import brief, unknown
 
@@ -115,7 +114,7 @@ def real(text: str) -> float:
     value = float(text)
     digits = text.lower().partition("e")[0]
     named = any(sign.isdecimal() and int(sign) for sign in digits)  # no digit of inf and nan is
-    if named and not sys.float_info.min <= abs(value) <= sys.float_info.max:
+    if named and (value == 0 or not is_held(value)):
         raise OverflowError(f"beyond what a float can express; allowed: 0, or sizes from {SIZES}")
     return value
 
