@@ -1,6 +1,7 @@
 """What a run is made from: all that it imports and nothing else, for each chapter its own."""
 
 import ast
+import functools
 import json
 import re
 import shutil
@@ -20,6 +21,7 @@ from l2scaling.publish.runs.sources import sources
 PROJECT = Project(ROOT)
 
 
+@functools.cache
 def made_from(project: Project, chapter: str) -> set[str]:
     """Return the modules of a chapter's run, as paths below src/l2scaling."""
     root = project.root / "src" / "l2scaling"
