@@ -105,12 +105,16 @@ SHOWN = """() => {
   const seen = (one) => one.checkVisibility() && open(one);
   const all = (what) => [...document.querySelectorAll(`.bd-article ${what}`)].filter(seen);
   const wide = (one) => one.scrollWidth > one.clientWidth + 1;
-  const hidden = (one) => wide(one) && !["auto", "scroll"].includes(getComputedStyle(one).overflowX);
+  const place = (one) => one.getBoundingClientRect();
+  const edge = place(document.querySelector(".bd-article")).right;
+  const beyond = (one) => one.matches("span:not(.wide)") && place(one.firstElementChild).right > edge + 1;
+  const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
+  const hidden = (one) => one.matches("div, .wide") && wide(one) && !scrolls(one);
   return {
     figure: all("figure img")[0].getBoundingClientRect().top + scrollY,
     code: all(".cell_input pre").length,
     cut: all(".cell_input pre, .highlight pre").filter(wide).map((one) => one.textContent.slice(0, 200)),
-    equations: all("div.math").filter(hidden).map((one) => one.id || one.textContent.slice(0, 80)),
+    equations: all(".math").filter((one) => hidden(one) || beyond(one)).map((one) => one.textContent),
     open: [...document.querySelectorAll("details.hide[open]")].length,
   };
 }"""

@@ -1,6 +1,7 @@
 """Sweeps: every point runs once, failures are named and cost nothing, and a second call resumes."""
 
 import csv
+import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -104,7 +105,13 @@ def test_what_a_sweep_has_so_far_can_be_gathered_and_another_folder_is_refused(s
     (out / "rows.csv").unlink()
     done = l2scaling("gather", out, project=swept)
     assert (done.returncode, done.stdout) == (0, f"{out / 'rows.csv'}\n")
+    assert done.stderr == "gather: 1 points are not done, and not in the tables\n"
     assert (out / "rows.csv").read_bytes() == rows
+    shutil.rmtree(out / "tracked")  # as a sweep of other sources does
+    done = l2scaling("gather", out, project=swept)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "gather: 2 points are not done, and not in the tables\n"
+    assert not (out / "rows.csv").exists()
     for plan in ("", "[]", "{}", '{"points": 3}', '{"points": {"a": {"chapter": 1}}}'):
         (out / "plan.json").write_text(plan)
         assert f"'{out}' is no folder of a sweep" in complaint(l2scaling("gather", out, project=swept), 2)

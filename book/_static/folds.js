@@ -12,22 +12,22 @@ document.addEventListener("DOMContentLoaded", () => {
   const control = document.createElement("button");
   control.type = "button";
   control.className = "folds btn btn-sm";
-  const show = (open) => {
-    for (const fold of folds) fold.open = open;
-    control.setAttribute("aria-pressed", open);
-    control.textContent = open ? "Close code that only serves" : "Open all code";
+  let all = remembered() === "open";
+  const show = () => {
+    for (const fold of folds) fold.open = all;
+    control.textContent = all ? "Close code that only serves" : "Open all code";
   };
   control.addEventListener("click", () => {
-    const open = control.getAttribute("aria-pressed") !== "true";
-    remembered(open ? "open" : "closed");
-    show(open);
+    all = !all;
+    remembered(all ? "open" : "closed");
+    show();
   });
   // whoever follows a figure to the cell that drew it wants to see that cell
   const arrive = () => {
     const fold = document.getElementById(location.hash.slice(1))?.querySelector("details.hide");
     if (fold && location.hash.startsWith("#code-")) fold.open = true;
   };
-  show(remembered() === "open");
+  show();
   title.after(control);
   window.addEventListener("hashchange", arrive);
   arrive();

@@ -8,6 +8,14 @@
   window.addEventListener("error", show, true); // a formula's source is better than no text
   setTimeout(show, 10000);
 
+  // a formula within a line that is wider than the text scrolls in a line of its own
+  function markWide(formulas) {
+    const edge = document.querySelector(".bd-article")?.getBoundingClientRect().right;
+    const within = formulas.filter((formula) => formula.tagName === "SPAN");
+    const wide = within.filter((formula) => formula.firstElementChild?.getBoundingClientRect().right > edge);
+    for (const formula of wide) formula.classList.add("wide");
+  }
+
   async function set() {
     const all = [...document.querySelectorAll(".math")];
     // who comes to a place within the page needs all that stands above it
@@ -17,12 +25,15 @@
     await MathJax.typesetPromise(near);
     document.body.getBoundingClientRect(); // so that the browser asks for the letters it needs,
     await document.fonts.ready; // which are wider or narrower than those that stand in for them
+    markWide(near);
     show();
     if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView({ behavior: "instant" });
     const far = atTop ? all.filter((formula) => !near.includes(formula)) : [];
     while (far.length) {
       await pause();
-      await MathJax.typesetPromise(far.splice(0, 30));
+      const next = far.splice(0, 30);
+      await MathJax.typesetPromise(next);
+      markWide(next);
     }
     document.documentElement.dataset.math = "set";
   }

@@ -228,7 +228,10 @@ def _sweep(project: Project, options: argparse.Namespace) -> None:
 
 
 def _gather(_: Project, options: argparse.Namespace) -> None:
-    for path in sweep.gather(options.folder):
+    tables, missing = sweep.gather(options.folder)
+    if missing:
+        print(f"gather: {missing} points are not done, and not in the tables", file=sys.stderr)
+    for path in tables:
         print(path)
 
 

@@ -108,13 +108,15 @@ def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: in
     return folder
 
 
-def gather(folder: Path) -> list[Path]:
+def gather(folder: Path) -> tuple[list[Path], int]:
     """Put the results that a sweep has so far into tables and a picture; return their paths.
 
-    ``evidence.csv`` and ``evidence.svg`` hold the records, ``rows.csv`` the rows, if there are any.
-    Raises ``RequestError`` if the folder is not a sweep's.
+    The second value is the number of points that are not done. ``evidence.csv`` and ``evidence.svg``
+    hold the records, ``rows.csv`` the rows, if there are any; tables of which there would be nothing now
+    are taken away. Raises ``RequestError`` if the folder is not a sweep's.
     """
-    done = [point for point in planned(folder) if is_done(folder, point)]
+    every = planned(folder)
+    done = [point for point in every if is_done(folder, point)]
     runs = [(point, executed(folder, point)) for point in done]
     records = [(point, record) for point, run in runs for record in records_of(run)]
     evidence = [{"point": point.name, **point.values, **asdict(one)} for point, one in records]
@@ -123,15 +125,18 @@ def gather(folder: Path) -> list[Path]:
         for point, run in runs
         for row in rows_of(run)
     ]
-    written = []
     for name, table in {"evidence.csv": evidence, "rows.csv": rows}.items():
         if table:
             _write_table(folder / name, table)
-            written.append(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    picture = folder / "evidence.svg"
     if records:
-        (folder / "evidence.svg").write_text(_picture(done, records))
-        written.append(folder / "evidence.svg")
-    return written
+        picture.write_text(_picture(done, records))
+    else:
+        picture.unlink(missing_ok=True)
+    paths = [folder / name for name in ("evidence.csv", "evidence.svg", "rows.csv")]
+    return [path for path in paths if path.exists()], len(every) - len(done)
 
 
 def _provenance(run: nbformat.NotebookNode) -> dict[str, Any]:

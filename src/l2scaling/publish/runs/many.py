@@ -164,7 +164,7 @@ def _forget_stale(project: Project, folder: Path, points: Sequence[Point]) -> No
 
 def executed(folder: Path, point: Point) -> nbformat.NotebookNode:
     """Return the executed notebook of a point that is done."""
-    return read_notebook(folder / "points" / f"{point.name}.ipynb", f"the run of {point.words}")
+    return read_notebook(_link(folder, point), f"the run of {point.words}")
 
 
 def require_all(folder: Path, points: Sequence[Point]) -> None:
