@@ -25,6 +25,11 @@ def room_anchor(chapter: str) -> str:
     return f"room-{chapter}"
 
 
+def has_room(project: Project, chapter: str) -> bool:
+    """Say whether a chapter has code of its own, and so a place on this page."""
+    return (project.root / "src" / "l2scaling" / "chapters" / chapter.replace("-", "_")).is_dir()
+
+
 def reference_page(project: Project, titles: Mapping[str, str], claims: Mapping[str, Sequence[str]]) -> str:
     """Return a section a room and a module as Markdown; Sphinx fills in the docstrings.
 

@@ -45,14 +45,16 @@ def dressed(
     parameters: Sequence[Parameter],
     cited: citation.Reference,
     repository: str | None,
+    *,
+    room: bool = False,
 ) -> nbformat.NotebookNode:
     """Add to an executed notebook what its page shows besides; return the same notebook.
 
     That is reading time, run card, an address for each record and for each cell that drew a
     figure, the alternative text that the figure's code computed, and how to cite the chapter.
-    ``repository`` is its web address, where one is known.
+    ``repository`` is its web address, where one is known; ``room`` says whether it has code of its own.
     """
-    card = ledger.run_card(parameters, notebook, cited.run, _files(chapter, notebook, repository))
+    card = ledger.run_card(parameters, notebook, cited.run, _files(chapter, notebook, repository, room))
     fillings = {"reading-time": ledger.reading_time(notebook), "run-card": card}
     cells: list[nbformat.NotebookNode] = []
     for cell in notebook.cells:
@@ -123,13 +125,13 @@ def _cite_section(chapter: str, notebook: nbformat.NotebookNode, cited: citation
     return "\n\n".join(lines)
 
 
-def _files(chapter: str, notebook: nbformat.NotebookNode, repository: str | None) -> list[str]:
+def _files(chapter: str, notebook: nbformat.NotebookNode, repository: str | None, room: bool) -> list[str]:
     """Return links to a chapter's notebook as it was executed, as it was written, and in its repository."""
     folder = "/book/_generated/notebooks"
     links = [
         f"{{download}}`executed notebook <{folder}/{chapter}.executed.ipynb>`",
         f"{{download}}`source notebook <{folder}/{chapter}.ipynb>`",
-        f"[the chapter's own code](#{room_anchor(chapter)})",
+        *([f"[the chapter's own code](#{room_anchor(chapter)})"] if room else []),
     ]
     record = notebook.metadata["l2scaling"]
     if repository:

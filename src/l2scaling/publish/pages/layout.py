@@ -101,6 +101,7 @@ def arranged(cells: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNo
             serves = "step"
         if serves:
             fold(cell, LABELS[serves])
-        (last if serves in _PLUMBING or "run-card" in tags else kept).append(cell)
+        plumbing = serves in _PLUMBING or "run-card" in tags
+        (last if plumbing and kept else kept).append(cell)  # a page begins with its title
     end = nbformat.v4.new_markdown_cell("## How this was run", id="how-this-was-run")
     return [*kept, end, *last] if last else kept

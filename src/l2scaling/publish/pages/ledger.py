@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -79,10 +79,13 @@ def _named(quantity: str | None, claim: str | None) -> str:
     return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
 
 
-def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str]) -> str:
+def verdicts_page(
+    claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str], broken: Collection[str]
+) -> str:
     """Return all claims with speaker, thread, verdict, records and chapters.
 
-    ``titles`` maps the name of each chapter in the book to its title.
+    ``titles`` maps the name of each chapter in the book to its title; ``broken`` are the claims that the
+    page of controls shows.
     """
     summary = ["| claim | in short | verdict |", "| --- | --- | --- |"]
     sections = []
@@ -90,11 +93,13 @@ def verdicts_page(claims: Sequence[Claim], records: Sequence[Record], titles: di
         own = [record for record in records if record.claim == claim.id]
         ruling = verdict(claim, own, list(titles))
         summary.append(f"| [{claim.id}](#{claim_anchor(claim.id)}) | {claim.claim} | {ruling} |")
-        sections.append(_section(claim, own, ruling, titles))
+        sections.append(_section(claim, own, ruling, titles, broken=claim.id in broken))
     return "\n".join(summary) + "\n\n" + "\n\n".join(sections) + "\n"
 
 
-def _section(claim: Claim, records: Sequence[Record], ruling: str, titles: dict[str, str]) -> str:
+def _section(
+    claim: Claim, records: Sequence[Record], ruling: str, titles: dict[str, str], *, broken: bool
+) -> str:
     name, address = THREADS[claim.thread]
     done = [_link(chapter, titles) for chapter in claim.chapters if chapter in titles]
     awaited = [chapter for chapter in claim.chapters if chapter not in titles]
@@ -107,9 +112,9 @@ def _section(claim: Claim, records: Sequence[Record], ruling: str, titles: dict[
     if records:
         lines += [claim.because, records_table(_leading_to_chapters(records), claims=False)]
     if done:
-        lines.append(
-            f"Tried in: {'; '.join(done)}. [What was broken to see it fail](#{control_anchor(claim.id)})."
-        )
+        lines.append(f"Tried in: {'; '.join(done)}.")
+        if broken:
+            lines[-1] += f" [What was broken to see it fail](#{control_anchor(claim.id)})."
     if awaited:
         lines.append(f"Awaits: {', '.join(awaited)}.")
     return "\n\n".join(lines)

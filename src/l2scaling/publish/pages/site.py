@@ -121,18 +121,18 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     chapter_page.write_figures_for_other_places(runs, titles, generated)
     _write_references(references, generated)
     _copy_notebooks(project, profile, chapters, generated / "notebooks")
-    claims = read_claims(project)
+    claims, outcomes = read_claims(project), controls.published(project)
     owed = {
         chapter: [f"[{one.id}](#{claim_anchor(one.id)})" for one in claims if chapter in one.chapters]
         for chapter in chapters
     }
     for name, text in {
-        "verdicts": ledger.verdicts_page(claims, records, titles),
+        "verdicts": ledger.verdicts_page(claims, records, titles, {one.claim for one in outcomes}),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
         "runs": ledger.runs_page(
             list(runs.values()), titles, {name: references[name].run for name in chapters}
         ),
-        "controls": ledger.controls_page(controls.published(project)),
+        "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
         "reference": api.reference_page(project, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
@@ -145,7 +145,9 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     address = repository(project)
     for chapter, notebook in runs.items():
         parameters = declared(project.source(chapter), chapter)
-        page = chapter_page.dressed(chapter, notebook, parameters, references[chapter], address)
+        page = chapter_page.dressed(
+            chapter, notebook, parameters, references[chapter], address, room=api.has_room(project, chapter)
+        )
         nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
 
 
