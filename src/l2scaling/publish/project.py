@@ -53,6 +53,10 @@ class Project:
         """Return where the executed notebook of a chapter lies."""
         return self.build / "runs" / profile / f"{chapter}.ipynb"
 
+    def room(self, chapter: str) -> Path:
+        """Return the folder of the code that is a chapter's own."""
+        return self.root / "src" / "l2scaling" / "chapters" / chapter.replace("-", "_")
+
     def chapters(self) -> list[str]:
         """Return the names of the chapters in the book's order, as _toc.yml has them."""
         toc = read_yaml(self.root / "_toc.yml", TOC_FORM)

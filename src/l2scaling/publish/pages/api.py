@@ -25,11 +25,6 @@ def room_anchor(chapter: str) -> str:
     return f"room-{chapter}"
 
 
-def has_room(project: Project, chapter: str) -> bool:
-    """Say whether a chapter has code of its own, and so a place on this page."""
-    return (project.root / "src" / "l2scaling" / "chapters" / chapter.replace("-", "_")).is_dir()
-
-
 def reference_page(project: Project, titles: Mapping[str, str], claims: Mapping[str, Sequence[str]]) -> str:
     """Return a section a room and a module as Markdown; Sphinx fills in the docstrings.
 
@@ -39,13 +34,14 @@ def reference_page(project: Project, titles: Mapping[str, str], claims: Mapping[
     """
     made_from = {name: sources(project, name, project.source(name))["package"] for name in titles}
     chapters = {name: f"[{titles[name]}](../notebooks/{name}.ipynb)" for name in titles}
+    rooms = {f"{_ROOMS}{project.room(name).name}": name for name in titles}
     sections = []
     for module in modules():
         name = module.__name__.removeprefix(f"{l2scaling.__name__}.")
-        chapter = module.__name__.removeprefix(_ROOMS).replace("_", "-")
+        chapter = rooms.get(module.__name__)
         place = (project.root / "src" / module.__name__.replace(".", "/")).with_suffix(".py")
         users = [chapters[one] for one, paths in made_from.items() if place in paths]
-        if chapter in chapters:
+        if chapter:
             lines = [f"({room_anchor(chapter)})=", f"## {name}", _docstring(module, members=False)]
             lines.append(f"Chapter {chapters[chapter]}; its claims: {', '.join(claims[chapter])}.")
         elif hasattr(module, "__path__"):

@@ -146,7 +146,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     for chapter, notebook in runs.items():
         parameters = declared(project.source(chapter), chapter)
         page = chapter_page.dressed(
-            chapter, notebook, parameters, references[chapter], address, room=api.has_room(project, chapter)
+            chapter, notebook, parameters, references[chapter], address, room=project.room(chapter).is_dir()
         )
         nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
 

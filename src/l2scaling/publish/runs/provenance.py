@@ -26,11 +26,12 @@ def origin(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> d
     ``commit`` is None where git knows nothing of the project; ``dirty`` says whether anything
     that the run is made from differs from that commit.
     """
-    parts = _parts(project, chapter, notebook)
+    made_from = sources(project, chapter, notebook)
+    parts = _parts(project, notebook, made_from)
     return {
-        "source": source_hash(project, chapter, notebook),
+        "source": _hash(parts),
         "hashes": {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()},
-        **_commit(project, chapter, notebook),
+        **_commit(project, chapter, made_from),
         "versions": versions(),
         "processor": processor(),
         "threads": threads(),
@@ -39,7 +40,11 @@ def origin(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> d
 
 def source_hash(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> str:
     """Return the SHA-256 over a chapter's cells and all else that ``sources`` says it is made from."""
-    return hashlib.sha256(b"".join(_parts(project, chapter, notebook).values())).hexdigest()
+    return _hash(_parts(project, notebook, sources(project, chapter, notebook)))
+
+
+def _hash(parts: dict[str, bytes]) -> str:
+    return hashlib.sha256(b"".join(parts.values())).hexdigest()
 
 
 def content_hash(executed: nbformat.NotebookNode) -> str:
@@ -131,12 +136,13 @@ def _read(run: Path) -> nbformat.NotebookNode | None:
     return None
 
 
-def _parts(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, bytes]:
+def _parts(
+    project: Project, notebook: nbformat.NotebookNode, made_from: dict[str, list[Path]]
+) -> dict[str, bytes]:
     cells = [
         f"{cell.cell_type}\0{cell.source}\0{sorted(cell.metadata.get('tags', []))}\0"
         for cell in notebook.cells
     ]
-    made_from = sources(project, chapter, notebook)
     files = {kind: _bytes(project.root, paths) for kind, paths in made_from.items()}
     return files | {"notebook": "".join(cells).encode()}
 
@@ -145,9 +151,8 @@ def _bytes(root: Path, paths: Sequence[Path]) -> bytes:
     return b"".join(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() for path in paths)
 
 
-def _commit(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, Any]:
-    paths = [path for kind in sources(project, chapter, notebook).values() for path in kind]
-    made_from = [path.relative_to(project.root).as_posix() for path in paths]
+def _commit(project: Project, chapter: str, made_from: dict[str, list[Path]]) -> dict[str, Any]:
+    paths = [path.relative_to(project.root).as_posix() for kind in made_from.values() for path in kind]
     # a checkout that another user owns is read all the same; runs side by side take no lock
     git = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root)]
 
@@ -158,7 +163,7 @@ def _commit(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> 
         above, commit = said("rev-parse", "--show-cdup", "HEAD").splitlines()
         if above:  # an unpacked copy inside somebody else's repository
             return {"commit": None, "dirty": None}
-        changed = said("status", "--porcelain", "--", *made_from)
+        changed = said("status", "--porcelain", "--", *paths)
         committed = parse_yaml(said("show", "HEAD:notebooks/profiles.yml"), "profiles.yml", "a mapping")
         values = committed.get(chapter) or {}
         now = {profile: project.profile_values(chapter, profile) for profile in PROFILES}
