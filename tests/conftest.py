@@ -242,7 +242,7 @@ def extend(project: Path, code: str, name: str) -> Path:
 
 EVIDENCE = """
 from l2scaling.evidence import Evidence, Prediction
-law = Prediction(None, "a number", "equals", 3.0, 1.0, chapter="sample")
+law = Prediction("sample", None, "a number", "equivalent", 3.0, 1.1)
 Evidence([law.judge(seed + pause / 10, seed - 0.1, seed + 0.1, 5)])
 """
 """A cell of one record, which is met."""

@@ -42,8 +42,8 @@ VICTIMS = {
 PARAMETERS = "seed: int = 0  # master seed; 0 to 10\ngeneration: int = 0  # edits so far; 0 to 9999"
 EVIDENCE = """
 from l2scaling.evidence import Evidence, Prediction
-law = Prediction("A1", "generation of {chapter}", "exact", generation, chapter="{chapter}")
-Evidence([law.judge_point(generation, 1)])
+law = Prediction("{chapter}", "A1", "generation of {chapter}", "exact", generation)
+Evidence([law.judge(generation, generation, generation, 1)])
 """
 CLAIM = """
 - {id: A1, thread: T1, who: the asker, claim: Both are of one generation, ruling: holds, chapters: [one, two]}

@@ -58,6 +58,49 @@ def test_a_typed_number_would_be_found():
     assert not re.search(r"\d", prose("The slope is {glue:text}`total_exponent:.3f` for $P = 10^2$, L2."))
 
 
+def words(chapter: str) -> str:
+    return "\n".join(cell.source for cell in cells(chapter, "markdown"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_is_read_in_a_quarter_of_an_hour(chapter):
+    source = PROJECT.source(chapter)
+    source.metadata["papermill"] = {"duration": 1}
+    (minutes,) = re.findall(r"about (\d+) minutes", layout.reading_time(source))
+    assert int(minutes) <= 15
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_long_proof_begins_with_its_idea(chapter):
+    for proof in re.findall(r"(?ms)^```\{prf:proof\}\n(.*?)^```$", words(chapter)):
+        idea, *rest = proof.split("\n\n", 1)
+        assert len(proof.split()) <= 60 or (idea.startswith("*Idea.* ") and rest), proof
+        assert len(idea.split()) <= 60, idea
+
+
+RESERVED = {"h": r"(?<![A-Za-z\\{])h(?![A-Za-z])", "s": r"(?<![A-Za-z\\])s(?![A-Za-z])"} | {
+    name: rf"\\{name}(?![a-z])|{letter}" for name, letter in (("kappa", "κ"), ("gamma", "γ"), ("alpha", "α"))
+}
+"""Letters that mean one thing in this book, and how they are found in a formula."""
+
+
+def uses(text: str) -> set[str]:
+    formulas = re.findall(r"(?s)\$\$.*?\$\$|\$[^$]+\$", text)
+    return {name for name, form in RESERVED.items() if any(re.search(form, one) for one in formulas)}
+
+
+def test_letters_with_many_uses_elsewhere_have_one_here():
+    notation = (ROOT / "book" / "notation.md").read_text()
+    rows = re.findall(r"(?m)^\| (\$.*?) \| (.*?) \| .*? \| ([\w, -]+) \|$", notation)
+    allowed = {name: (meaning, owners.split(", ")) for head, meaning, owners in rows for name in uses(head)}
+    assert allowed.keys() == RESERVED.keys()
+    for chapter in CHAPTERS:
+        for name in uses(words(chapter)):
+            meaning, owners = allowed[name]
+            assert chapter in owners, f"{chapter} uses {name}, which is the {meaning} of {owners}"
+    assert not re.search(r"(?m)^\| \$P\$ .*\n(?:.*\n)*\| \$P\$ ", notation)
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_notebooks_are_stripped(chapter):
     notebook = PROJECT.source(chapter)

@@ -7,19 +7,23 @@ import numpy as np
 import pytest
 
 from l2scaling.chapters.penalty_and_pull.figures import Series, power_laws
-from l2scaling.evidence import MIME, Evidence, Prediction, records_table
+from l2scaling.evidence import MIME, Evidence, Prediction, Predictions, records_table
 from l2scaling.publish.evidence.claims import Claim, verdict
 from l2scaling.publish.evidence.results import same as unmoved
 
 
 def prediction(kind="equals", predicted=1.0, margin=0.1, claim="A3", quantity="a slope"):
-    return Prediction(claim, quantity, kind, predicted, margin, chapter="x")
+    return Prediction("x", claim, quantity, kind, predicted, margin)
+
+
+def judged(measured, **wrong):
+    return prediction(**wrong).judge(measured, measured, measured, 1)
 
 
 @pytest.mark.parametrize(
     ("kind", "margin", "met", "missed"),
     [
-        ("equals", 0.1, (1.05, 0.5, 1.5), (1.2, 1.0, 1.3)),
+        ("equals", 0.1, (1.05, 1.05, 1.05), (1.2, 1.2, 1.2)),
         ("equivalent", 0.1, (1.0, 0.91, 1.09), (1.0, 0.8, 1.05)),
         ("at-most", 0.1, (0.5, 0.4, 1.1), (1.0, 0.9, 1.2)),
         ("at-least", 0.1, (2.0, 0.9, 3.0), (1.5, 0.8, 3.0)),
@@ -35,7 +39,7 @@ def test_each_kind_is_met_and_missed(kind, margin, met, missed):
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("kind", ["equals", "equivalent", "at-most", "at-least"])
 def test_what_is_not_finite_is_never_met(kind, bad):
-    assert not prediction(kind).judge_point(bad, 5).holds
+    assert not judged(bad, kind=kind).holds
 
 
 @pytest.mark.parametrize("wrong", [{"kind": "equal"}, {"margin": -0.1}, {"kind": "exact", "margin": 0.1}])
@@ -44,29 +48,59 @@ def test_a_prediction_without_sense_is_refused(wrong):
         prediction(**wrong)
 
 
+def test_what_has_an_interval_is_not_judged_by_its_middle():
+    with pytest.raises(ValueError, match="allowed: kind equivalent"):
+        prediction("equals").judge(1.0, 0.99, 1.01, 5)
+
+
+def test_every_prediction_is_stated_once_judged_once_and_shown_in_its_order():
+    law = Predictions("x")
+    law("slope", "A3", "a slope", "equivalent", 1.0, 0.1)
+    law.check(("bits", 3), None, "bits", "exact", 0)
+    with pytest.raises(ValueError, match="'slope' is stated twice; allowed: once"):
+        law("slope", None, "another", "equals", 1.0)
+    with pytest.raises(ValueError, match=r"'slop' is not stated; allowed: 'slope', \('bits', 3\)"):
+        law.judge({"slop": 1.0})
+    law.judge({("bits", 3): 0}, n=7)
+    with pytest.raises(ValueError, match="'slope' was not judged"):
+        law.evidence()
+    law.judge({"slope": (1.0, 0.95, 1.05, 4)})
+    with pytest.raises(ValueError, match=r"'slope' is judged twice; allowed: none is left"):
+        law.judge({"slope": (1.0, 0.95, 1.05, 4)})
+    assert [(one.quantity, one.n, one.check) for one in law.evidence().records] == [
+        ("a slope", 4, False),
+        ("bits", 7, True),
+    ]
+    shown = law._repr_mimebundle_()["text/markdown"]
+    assert shown.index("a slope") < shown.index("*Checks*") < shown.index("| bits |")
+    found = law.evidence()._repr_mimebundle_()["text/markdown"]
+    assert found.index("a slope") < found.index("*Checks*") < found.index("| bits |")
+
+
 def test_a_quantity_has_one_record():
     with pytest.raises(ValueError, match="several records"):
-        Evidence([prediction().judge_point(1.0, 1)] * 2)
+        Evidence([judged(1.0)] * 2)
 
 
 def test_a_quantity_with_a_bar_stays_in_its_cell():
-    record = Prediction(None, "c |w|", "exact", 1, chapter="none").judge_point(1, 1)
+    record = Prediction("none", None, "c |w|", "exact", 1).judge(1, 1, 1, 1)
     assert r"| none | c \|w\| | exact |" in Evidence([record])._repr_mimebundle_()["text/markdown"]
 
 
 def test_evidence_carries_the_records_and_shows_what_was_missed():
-    record = prediction().judge(1.3, 1.2, 1.4, 7)
+    record = prediction("equivalent").judge(1.3, 1.2, 1.4, 7)
     bundle = Evidence([record])._repr_mimebundle_()
     assert bundle[MIME] == [asdict(record)]
     assert (
-        "| A3 | a slope | equals | 1 ± 0.1 | 1.3 | 1.2 … 1.4 | 7 | **not met** |" in bundle["text/markdown"]
+        "| A3 | a slope | equivalent | 1 ± 0.1 | 1.3 | 1.2 … 1.4 | 7 | **not met** |"
+        in bundle["text/markdown"]
     )
     assert "A3" not in records_table([record], claims=False)
 
 
 def test_the_rule_of_verdicts():
     claim = Claim("A3", "T1", "the asker", "text", "conditional", ("one", "two"))
-    met, missed = prediction().judge_point(1.0, 1), prediction().judge_point(2.0, 1)
+    met, missed = judged(1.0), judged(2.0)
     assert verdict(claim, [], ["one", "two"]) == "not yet tried"
     assert verdict(claim, [met], ["one"]) == "conditional, so far"
     assert verdict(claim, [met], ["one", "two"]) == "conditional"
@@ -96,21 +130,21 @@ def test_the_rule_of_verdicts():
     ],
 )
 def test_a_difference_from_the_published_record_is_seen(change, same):
-    before = asdict(prediction().judge(1.0, 0.995, 1.005, 10))
+    before = asdict(prediction("equivalent").judge(1.0, 0.995, 1.005, 10))
     assert unmoved(before, before | change) is same
     assert not unmoved(before, None)
     assert not unmoved(None, before)
 
 
 def test_what_is_zero_but_for_rounding_is_held_against_its_margin():
-    near = Prediction(None, "a slope", "equals", 0.0, 0.03, chapter="sample").judge(2e-32, 1e-32, 3e-32, 9)
+    near = Prediction("sample", None, "a slope", "equivalent", 0.0, 0.03).judge(2e-32, 1e-32, 3e-32, 9)
     before = asdict(near)
     assert unmoved(before, before | {"measured": 5e-18, "low": -1e-17, "high": 2e-17})
     assert not unmoved(before, before | {"measured": 1e-3})
-    residual = asdict(Prediction(None, "error", "at-most", 1e-6, chapter="sample").judge_point(4.8e-8, 9))
+    residual = asdict(judged(4.8e-8, kind="at-most", predicted=1e-6, margin=0.0))
     assert unmoved(residual, residual | {"measured": 4.1e-8, "low": 4.1e-8, "high": 4.1e-8})
     assert not unmoved(residual, residual | {"measured": 4.1e-8, "holds": False})
-    identity = asdict(Prediction(None, "bits", "exact", 0.0, chapter="sample").judge_point(0.0, 9))
+    identity = asdict(judged(0.0, kind="exact", predicted=0.0, margin=0.0))
     assert not unmoved(identity, identity | {"measured": 1e-300})
 
 

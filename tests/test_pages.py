@@ -194,8 +194,9 @@ def test_the_text_is_there_without_mathjax_and_without_javascript(browser, quick
         page.goto((quick_site / CHAPTER).resolve().as_uri())
         page.locator("article p").first.wait_for(state="visible", timeout=5000)
         assert page.locator("article figure img").first.is_visible()
-        folds = page.locator("article details.hide")
+        folds = page.locator("article details:is(.hide, .fold)")
         assert folds.count() > 5
+        assert page.locator("article details.fold").count() > 1
         opened_or_closed = folds.evaluate_all("all => all.map((one) => one.open)")
         assert set(opened_or_closed) == {not options.get("java_script_enabled", True)}
         context.close()
@@ -204,17 +205,17 @@ def test_the_text_is_there_without_mathjax_and_without_javascript(browser, quick
 def test_one_control_opens_all_code_and_the_next_page_remembers(browser, quick_site):
     context = browser.new_context(viewport={"width": 1400, "height": 844})
     page = opened(context, quick_site / CHAPTER)
-    control = page.get_by_role("button", name="Open all code")
-    open_folds = "document.querySelectorAll('details.hide[open]').length"
+    control = page.get_by_role("button", name="Open code and proofs")
+    open_folds = "document.querySelectorAll('details:is(.hide, .fold)[open]').length"
     assert page.evaluate(open_folds) == 0
     control.focus()
     page.keyboard.press("Enter")
     count = page.evaluate(open_folds)
-    assert count == page.locator("details.hide").count() > 5
+    assert count == page.locator("details:is(.hide, .fold)").count() > 5
     assert control.count() == 0  # it says what it would do next
     other = opened(context, quick_site / "notebooks" / "ridge.html")
-    assert other.evaluate(open_folds) == other.locator("details.hide").count()
-    other.get_by_role("button", name="Close code that only serves").click()
+    assert other.evaluate(open_folds) == other.locator("details:is(.hide, .fold)").count()
+    other.get_by_role("button", name="Close code and proofs").click()
     assert other.evaluate(open_folds) == 0
     context.close()
 
@@ -481,7 +482,7 @@ def test_a_printed_page_is_its_text_with_nothing_folded(browser, quick_site):
     ):
         assert not any(one.is_visible() for one in page.locator(gone).all()), gone
     assert page.locator("article h1").is_visible()
-    for what, text in (("details.sd-dropdown", "p"), ("details.hide", "pre")):
+    for what, text in (("details.sd-dropdown", "p"), ("details.hide", "pre"), ("details.fold", "p")):
         folded = page.locator(what).first
         assert folded.get_attribute("open") is None
         assert folded.locator(text).first.bounding_box()["height"] > 10

@@ -1,7 +1,7 @@
-// Code that only serves is closed, and one control opens or closes all of it, here and on the next
+// Code that only serves and proofs are closed, and one control opens or closes all of it, here and on the next
 // page. Without this script everything is open.
 document.addEventListener("DOMContentLoaded", () => {
-  const folds = [...document.querySelectorAll(".bd-article details.hide")];
+  const folds = [...document.querySelectorAll(".bd-article details:is(.hide, .fold)")];
   const title = document.querySelector(".bd-article h1");
   if (!folds.length || !title) return;
   const remembered = (value) => {
@@ -15,7 +15,7 @@ document.addEventListener("DOMContentLoaded", () => {
   let all = remembered() === "open";
   const show = () => {
     for (const fold of folds) fold.open = all;
-    control.textContent = all ? "Close code that only serves" : "Open all code";
+    control.textContent = all ? "Close code and proofs" : "Open code and proofs";
   };
   control.addEventListener("click", () => {
     all = !all;
@@ -24,8 +24,9 @@ document.addEventListener("DOMContentLoaded", () => {
   });
   // whoever follows a figure to the cell that drew it wants to see that cell
   const arrive = () => {
-    const fold = document.getElementById(location.hash.slice(1))?.querySelector("details.hide");
-    if (fold && location.hash.startsWith("#code-")) fold.open = true;
+    const place = document.getElementById(location.hash.slice(1));
+    const fold = place?.closest("details.fold") ?? place?.querySelector("details.hide");
+    if (fold && (location.hash.startsWith("#code-") || fold.contains(place))) fold.open = true;
   };
   show();
   title.after(control);

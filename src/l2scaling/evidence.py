@@ -1,23 +1,23 @@
 """Predictions written before a computation, and the records that judge them after it.
 
-A notebook states each ``Prediction`` above the cells that compute; later it calls
-``judge`` with what it measured and shows all records as one ``Evidence`` table. The
-table travels inside the executed notebook, from which the book gathers it.
+A notebook states its ``Predictions`` above the cells that compute, each under a name; later it judges
+them by these names and shows all records as one table. The table travels inside the executed notebook,
+from which the book gathers it.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from l2scaling.measuring.intervals import Exponent
+from l2scaling.measuring.intervals import Exponent, Interval
 
 MIME = "application/vnd.l2scaling.evidence+json"
 
 ROWS_MIME = "application/vnd.l2scaling.rows+json"
 
 KINDS = {
-    "equals": "the measured value lies within the margin of the prediction",
+    "equals": "the measured value, which has no sampling error, lies within the margin of the prediction",
     "equivalent": "the whole interval lies within the margin of the prediction (two one-sided tests)",
     "at-most": "the upper end of the interval is no more than the prediction plus the margin",
     "at-least": "the lower end of the interval is no less than the prediction minus the margin",
@@ -31,7 +31,8 @@ class Record:
     """One quantity tested: what was predicted, what came out, and whether they agree.
 
     ``low`` and ``high`` are a 95% interval unless ``quantity`` says otherwise; ``n`` counts
-    independent units (seeds, unless ``quantity`` says otherwise).
+    independent units (seeds, unless ``quantity`` says otherwise). A ``check`` is an identity, which
+    only a fault of the code could break; all others are predictions, which the world could.
     """
 
     claim: str | None
@@ -45,6 +46,7 @@ class Record:
     margin: float
     n: int
     holds: bool
+    check: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,22 +54,23 @@ class Prediction:
     """A value stated before it is measured, with its margin and the way it is judged.
 
     ``claim`` is an id of claims.yml or None; ``quantity`` says in words what is measured,
-    with its unit; ``kind`` is a key of ``KINDS``. Raises ``ValueError`` for another kind, a
-    negative margin, or a margin on an exact prediction.
+    with its unit; ``kind`` is a key of ``KINDS``; a ``check`` is an identity. Raises ``ValueError``
+    for another kind, a negative margin, or a margin on an exact prediction.
 
-    >>> law = Prediction("A3", "exponent of the total", "equals", 1.0, 0.01, chapter="penalty-and-pull")
+    >>> law = Prediction("penalty-and-pull", "A3", "exponent of the total", "equivalent", 1.0, 0.01)
     >>> law.judge(1.002, 0.998, 1.006, 10).holds
     True
-    >>> law.judge(0.5, 0.49, 0.51, 10).holds
+    >>> law.judge(1.002, 0.98, 1.02, 10).holds
     False
     """
 
+    chapter: str
     claim: str | None
     quantity: str
     kind: str
     predicted: float
     margin: float = 0.0
-    chapter: str = field(kw_only=True)
+    check: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -78,11 +81,14 @@ class Prediction:
     def judge(self, measured: float, low: float, high: float, n: int) -> Record:
         """Compare a measurement and its interval with the prediction, by the rule of its kind.
 
-        Anything not finite fails. Raises ``ValueError`` if ``low`` exceeds ``high``.
+        Anything not finite fails. Raises ``ValueError`` if ``low`` exceeds ``high``, or if what is
+        measured with an interval was predicted to be equal: there the whole interval has to lie near.
         """
         measured, low, high = float(measured), float(low), float(high)
         if low > high:
             raise ValueError(f"{self.quantity!r}: interval {low} to {high}; allowed: low first")
+        if self.kind == "equals" and low < high:
+            raise ValueError(f"{self.quantity!r} has an interval, {low} to {high}; allowed: kind equivalent")
         holds = all(map(math.isfinite, (measured, low, high))) and self._met(measured, low, high)
         return Record(
             claim=self.claim,
@@ -96,11 +102,8 @@ class Prediction:
             margin=float(self.margin),
             n=int(n),
             holds=holds,
+            check=self.check,
         )
-
-    def judge_point(self, measured: float, n: int) -> Record:
-        """Compare a measurement that has no sampling error, so no interval, with the prediction."""
-        return self.judge(measured, measured, measured, n)
 
     def _met(self, measured: float, low: float, high: float) -> bool:
         floor, ceiling = self.predicted - self.margin, self.predicted + self.margin
@@ -117,33 +120,87 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The predictions of one chapter, in the order in which they are stated.
+    """The predictions of one chapter, in the order in which they are stated, and what became of them.
 
-    Called as ``Prediction`` is, but for the chapter, it keeps the prediction and returns it. As a
-    cell's result it shows all of them as tables: those that decide a claim, and the checks, which do not.
+    Called with a name and then as ``Prediction`` is, but for the chapter, it keeps the prediction and
+    returns it; ``check`` does so for an identity. As a cell's result it shows all of them: the
+    predictions that decide a claim, those that do not, and the checks. ``judge`` takes what was measured
+    by name; ``evidence`` returns the records, and asks for one of each.
 
     >>> law = Predictions("penalty-and-pull")
-    >>> total_law = law("A3", "exponent of the total", "equals", 1.0, 0.01)
-    >>> total_law.judge(1.002, 0.998, 1.006, 10).holds
-    True
-    >>> print(law.table(claims=True))
+    >>> _ = law("total", "A3", "exponent of the total", "equivalent", 1.0, 0.01)
+    >>> print(law.table(law.stated.values()))
     | claim | quantity | predicted | test | refuted by |
     | --- | --- | --- | --- | --- |
-    | A3 | exponent of the total | 1 ± 0.01 | equals | a value outside 0.99 … 1.01 |
+    | A3 | exponent of the total | 1 ± 0.01 | equivalent | an interval that leaves 0.99 … 1.01 |
+    >>> law.judge({"total": (1.002, 0.998, 1.006, 10)})
+    >>> law.evidence().records[0].holds
+    True
     """
 
     chapter: str
-    stated: list[Prediction] = field(default_factory=list)
+    stated: dict[Hashable, Prediction] = field(default_factory=dict)
+    records: dict[Hashable, Record] = field(default_factory=dict)
 
     def __call__(
-        self, claim: str | None, quantity: str, kind: str, predicted: float, margin: float = 0.0
+        self,
+        name: Hashable,
+        claim: str | None,
+        quantity: str,
+        kind: str,
+        predicted: float,
+        margin: float = 0.0,
+        *,
+        check: bool = False,
     ) -> Prediction:
-        self.stated.append(Prediction(claim, quantity, kind, predicted, margin, chapter=self.chapter))
-        return self.stated[-1]
+        """Keep a prediction under a name. Raises ``ValueError`` for a name that is taken."""
+        if name in self.stated:
+            raise ValueError(f"prediction {name!r} is stated twice; allowed: once")
+        self.stated[name] = Prediction(self.chapter, claim, quantity, kind, predicted, margin, check)
+        return self.stated[name]
 
-    def table(self, *, claims: bool) -> str:
-        """Return the predictions that decide a claim, or those that do not, as a Markdown table."""
-        rows = [one for one in self.stated if (one.claim is not None) == claims]
+    def check(
+        self,
+        name: Hashable,
+        claim: str | None,
+        quantity: str,
+        kind: str,
+        predicted: float,
+        margin: float = 0.0,
+    ) -> Prediction:
+        """Keep an identity under a name: only a fault of the code could break it."""
+        return self(name, claim, quantity, kind, predicted, margin, check=True)
+
+    def judge(
+        self, measured: Mapping[Any, float | Interval | tuple[float, float, float, int]], n: int = 1
+    ) -> None:
+        """Judge predictions by name: by intervals, or by numbers that have no sampling error.
+
+        ``n`` counts the units behind each number; an interval brings its own. Raises ``ValueError``
+        for a name that was not stated, or that was judged before.
+        """
+        for name, value in measured.items():
+            if name not in self.stated or name in self.records:
+                what = "judged twice" if name in self.records else "not stated"
+                open_ = ", ".join(repr(one) for one in self.stated if one not in self.records)
+                raise ValueError(f"prediction {name!r} is {what}; allowed: {open_ or 'none is left'}")
+            found = value if isinstance(value, tuple) else (value, value, value, n)
+            self.records[name] = self.stated[name].judge(*found)
+
+    def evidence(self) -> "Evidence":
+        """Return all records, in the order in which the predictions were stated.
+
+        Raises ``ValueError`` if a prediction was not judged.
+        """
+        if missing := [name for name in self.stated if name not in self.records]:
+            raise ValueError(f"prediction {missing[0]!r} was not judged; allowed: every one is")
+        return Evidence([self.records[name] for name in self.stated])
+
+    @staticmethod
+    def table(predictions: Iterable[Prediction]) -> str:
+        """Return predictions as a Markdown table, with the claims if any decides one."""
+        rows = list(predictions)
+        claims = any(one.claim for one in rows)
         head = ["claim", "quantity", "predicted", "test", "refuted by"]
         lines = [head, ["---"] * len(head)]
         lines += [
@@ -153,10 +210,15 @@ class Predictions:
         return "\n".join("| " + " | ".join(line if claims else line[1:]) + " |" for line in lines)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        checks = any(one.claim is None for one in self.stated)
-        text = self.table(claims=True)
-        if checks:
-            text += f"\n\n*Checks*, which decide no claim:\n\n{self.table(claims=False)}"
+        stated = self.stated.values()
+        parts = {
+            "": [one for one in stated if one.claim and not one.check],
+            "*Predictions that decide no claim*:": [one for one in stated if not one.claim and not one.check],
+            "*Checks*, identities that only a fault of the code could break:": [
+                one for one in stated if one.check
+            ],
+        }
+        text = "\n\n".join(f"{title}\n\n{self.table(part)}" for title, part in parts.items() if part).strip()
         return {"text/markdown": text, "text/plain": text}
 
 
@@ -212,6 +274,16 @@ def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def evidence_tables(records: Iterable[Record]) -> str:
+    """Return records as one table of predictions and, under its own title, one of checks."""
+    every = list(records)
+    predictions, checks = ([one for one in every if one.check == kind] for kind in (False, True))
+    parts = [records_table(predictions)] if predictions else []
+    if checks:
+        parts += ["*Checks*, identities that only a fault of the code could break:", records_table(checks)]
+    return "\n\n".join(parts)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """The records of a chapter; as a cell's result it shows the table and carries the data."""
@@ -225,7 +297,7 @@ class Evidence:
             raise ValueError(f"quantity {repeated[0]!r} has several records; allowed: one each")
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        table = records_table(list(self.records))
+        table = evidence_tables(self.records)
         return {
             MIME: [asdict(record) for record in self.records],
             "text/markdown": table,
@@ -264,13 +336,14 @@ def _entry(value: str | int | float) -> str:
 def report(**values: Any) -> None:
     """Store named values for the prose: ``{glue:text}`name:.3f``` shows one.
 
-    An ``Exponent`` called ``total`` becomes ``total_exponent``, ``total_low`` and ``total_high``.
+    An ``Interval`` called ``gap`` becomes ``gap``, ``gap_low`` and ``gap_high``; an ``Exponent`` called
+    ``total`` becomes ``total_exponent``, ``total_low`` and ``total_high``.
     """
     from myst_nb import glue  # part of the book's tools, which the package itself does not need
 
     for name, value in values.items():
-        if isinstance(value, Exponent):
-            parts = {"exponent": value.estimate, "low": value.low, "high": value.high}
-            report(**{f"{name}_{part}": number for part, number in parts.items()})
+        if isinstance(value, Interval):
+            middle = f"{name}_exponent" if isinstance(value, Exponent) else name
+            report(**{middle: value.estimate, f"{name}_low": value.low, f"{name}_high": value.high})
         else:
             glue(name, value.item() if hasattr(value, "item") else value, display=False)

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 
 from l2scaling.laws.shapes import Layer, find_initializer
-from l2scaling.measuring.intervals import Exponent, fit_exponent
 from l2scaling.training.ensembles import Networks, train
 from l2scaling.training.steps import Members
 
@@ -189,19 +188,6 @@ def bisect_thresholds(
         rows = np.arange(brackets)
         lows, highs = edges[rows, last], edges[rows, last + 1]
     return np.where((lows > low) & (highs < high), np.sqrt(lows * highs), np.nan)
-
-
-def threshold_exponent(sizes: Sequence[int], thresholds: np.ndarray, seed: int) -> Exponent:
-    """Fit the exponent of thresholds in P as ``fit_exponent`` does, or return NaN if one is missing.
-
-    ``thresholds`` has shape ``(sizes, seeds)``, NaN where bisection found none.
-
-    >>> threshold_exponent([10, 100], np.array([[1.0], [np.nan]]), seed=0).estimate
-    nan
-    """
-    if np.isnan(thresholds).any():
-        return Exponent(np.nan, np.nan, np.nan, thresholds.shape[1])
-    return fit_exponent(np.asarray(sizes), thresholds, seed)
 
 
 def find_thresholds(

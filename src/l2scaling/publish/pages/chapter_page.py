@@ -55,7 +55,7 @@ def dressed(
     ``repository`` is its web address, where one is known; ``room`` says whether it has code of its own.
     """
     card = ledger.run_card(parameters, notebook, cited.run, _files(chapter, notebook, repository, room))
-    fillings = {"reading-time": ledger.reading_time(notebook), "run-card": card}
+    fillings = {"reading-time": layout.reading_time(notebook), "run-card": card}
     cells: list[nbformat.NotebookNode] = []
     for cell in notebook.cells:
         for tag in fillings.keys() & set(cell.metadata.get("tags", [])):

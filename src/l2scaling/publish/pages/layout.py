@@ -6,6 +6,7 @@ serves. Nothing is left out.
 """
 
 import ast
+import math
 import re
 from collections.abc import Sequence
 
@@ -34,6 +35,8 @@ SHOWN, WIDEST = 4, 92
 
 _SCRATCH = "## From scratch"
 _PLUMBING = ("parameters", "injected-parameters", "imports")
+_PROOF = re.compile(r"(?ms)^```\{prf:proof\}\n(\*Idea\.\*.*?)\n\n(.*?)\n```$")
+_SOLUTION = re.compile(r"(?ms)^(`{3,})\{dropdown\}.*?^\1$")
 
 
 def kind(cell: nbformat.NotebookNode) -> str | None:
@@ -50,11 +53,11 @@ def kind(cell: nbformat.NotebookNode) -> str | None:
     calls = [_called(node) for node in body]
     if all(isinstance(node, ast.Import | ast.ImportFrom) for node in body):
         return "imports"
-    if re.search(r"\blaw\(", cell.source):
+    if re.search(r"\blaw(\.check)?\(", cell.source):
         return "predictions"
     if all(name == "report" for name in calls):
         return "numbers"
-    if re.search(r"\.judge(_point)?\(|\bEvidence\(", cell.source):
+    if re.search(r"\blaw\.(judge|evidence)\(", cell.source):
         return "records"
     long = len(cell.source.splitlines()) > 1
     if "figure" in cell.metadata.get("mystnb", {}) and (
@@ -83,6 +86,37 @@ def fold(cell: nbformat.NotebookNode, label: str) -> None:
     cell.metadata.setdefault("mystnb", {}).update(words)
 
 
+def folded(text: str) -> str:
+    """Let a page close each proof after its first paragraph, which gives the idea.
+
+    >>> print(folded("```{prf:proof}\\n*Idea.* Count.\\n\\nThere are two.\\n```"))
+    ````{prf:proof}
+    *Idea.* Count.
+    <BLANKLINE>
+    ```{dropdown} The whole proof
+    :open:
+    :class-container: fold
+    <BLANKLINE>
+    There are two.
+    ```
+    ````
+    """
+    options = ":open:\n:class-container: fold\n\n"
+    rest = "```{dropdown} The whole proof\n" + options
+    return _PROOF.sub(lambda found: f"````{{prf:proof}}\n{found[1]}\n\n{rest}{found[2]}\n```\n````", text)
+
+
+def reading_time(notebook: nbformat.NotebookNode) -> str:
+    """Return how long a chapter takes to read, at 180 words a minute, and how long it took to run.
+
+    Solutions, and proofs beyond their idea, are closed and do not count.
+    """
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    words = len(_SOLUTION.sub("", _PROOF.sub(r"\1", text)).split())
+    seconds = notebook.metadata["papermill"]["duration"]
+    return f"**Time:** about {math.ceil(words / 180)} minutes to read; this run took {math.ceil(seconds)} s."
+
+
 def arranged(cells: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
     """Return the cells of a page in its order, with what only serves folded."""
     kept: list[nbformat.NotebookNode] = []
@@ -90,8 +124,9 @@ def arranged(cells: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNo
     heading = ""
     for cell in cells:
         tags = cell.metadata.get("tags", [])
-        headings = re.findall(r"(?m)^## .*", cell.source) if cell.cell_type == "markdown" else []
-        heading = headings[-1] if headings else heading
+        if cell.cell_type == "markdown":
+            heading = (re.findall(r"(?m)^## .*", cell.source) or [heading])[-1]
+            cell.source = folded(cell.source)
         if cell.source == "law":  # the table says it all
             cell.metadata["tags"] = [*tags, "remove-input"]
             kept.append(cell)

@@ -1,7 +1,5 @@
 """What the book says of its own evidence: verdicts, run cards and the table of runs, as Markdown."""
 
-import math
-import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -9,7 +7,7 @@ from typing import Any
 
 import nbformat
 
-from l2scaling.evidence import Record, number, records_table
+from l2scaling.evidence import Record, evidence_tables, number, records_table
 from l2scaling.publish.evidence.claims import THREADS, UNTRIED, Claim, claim_anchor, verdict
 from l2scaling.publish.evidence.controls import Outcome
 from l2scaling.publish.evidence.robustness import Finding
@@ -127,15 +125,13 @@ def record_anchor(record: Record) -> str:
 
 def evidence_table(records: Iterable[Record]) -> str:
     """Return a chapter's records as Markdown, where each has an address and leads to its claim."""
-    return records_table(
-        [
-            replace(
-                record,
-                claim=record.claim and f"[{record.claim}](#{claim_anchor(record.claim)})",
-                quantity=f"[{record.quantity}]{{#{record_anchor(record)}}}",
-            )
-            for record in records
-        ]
+    return evidence_tables(
+        replace(
+            record,
+            claim=record.claim and f"[{record.claim}](#{claim_anchor(record.claim)})",
+            quantity=f"[{record.quantity}]{{#{record_anchor(record)}}}",
+        )
+        for record in records
     )
 
 
@@ -166,17 +162,6 @@ def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters:
         + (f"; {len(states) - len(tried)} are not yet tried" if len(tried) < len(states) else "")
         + ".\n"
     )
-
-
-_CLOSED = re.compile(r"(?ms)^(`{3,})\{dropdown\}.*?^\1$")
-
-
-def reading_time(notebook: nbformat.NotebookNode) -> str:
-    """Return how long a chapter takes to read, at 180 words a minute and solutions aside, and took to run."""
-    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    words = len(_CLOSED.sub("", text).split())
-    seconds = notebook.metadata["papermill"]["duration"]
-    return f"**Time:** about {math.ceil(words / 180)} minutes to read; this run took {math.ceil(seconds)} s."
 
 
 def run_card(
