@@ -16,7 +16,7 @@ from l2scaling import __version__
 from l2scaling.evidence import number
 from l2scaling.laws import conventions
 from l2scaling.publish.errors import RequestError, RunError
-from l2scaling.publish.evidence import controls, reproduce, results, robustness, sweep
+from l2scaling.publish.evidence import controls, reproduce, results, robustness, stated, sweep
 from l2scaling.publish.pages import citation, pdf, release, site
 from l2scaling.publish.project import PROFILES, Project, find_project, title
 from l2scaling.publish.runs import executed
@@ -147,6 +147,11 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--learning-rate", metavar="H")
     convert.add_argument("--l1-ratio", metavar="R", help="share of L1 in an elastic net")
     convert.add_argument("--json", action="store_true", help="print one list of objects")
+
+    predict = add(
+        "predict", _predict, "Write the predictions of chapters to results/, to commit before a run."
+    )
+    predict.add_argument("chapters", nargs="*", metavar="CHAPTER")
 
     accept = add("accept", _accept, "Copy the published runs' evidence to results/, for review as a diff.")
     accept.add_argument("chapters", nargs="*", metavar="CHAPTER")
@@ -304,6 +309,13 @@ def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:
         raise RequestError(f"{what} cannot be {text!r}; allowed: {allowed}") from error
     except OverflowError as error:
         raise RequestError(f"{what} cannot be {text!r}, {error}") from error
+
+
+def _predict(project: Project, options: argparse.Namespace) -> None:
+    for chapter in options.chapters:
+        project.require_chapter(chapter)
+    for chapter in options.chapters or project.chapters():
+        print(stated.write_predictions(project, chapter))
 
 
 def _accept(project: Project, options: argparse.Namespace) -> None:

@@ -1,3 +1,14 @@
 """What readers see: pages, references, the explorer, the print and the release."""
 
-__all__ = ["api", "chapter_page", "citation", "explorer", "layout", "ledger", "pdf", "release", "site"]
+__all__ = [
+    "api",
+    "bounds",
+    "chapter_page",
+    "citation",
+    "explorer",
+    "layout",
+    "ledger",
+    "pdf",
+    "release",
+    "site",
+]

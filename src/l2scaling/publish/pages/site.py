@@ -21,7 +21,7 @@ from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import controls, results, robustness
 from l2scaling.publish.evidence.claims import claim_anchor, read_claims
 from l2scaling.publish.locks import exclusive
-from l2scaling.publish.pages import api, chapter_page, citation, ledger
+from l2scaling.publish.pages import api, bounds, chapter_page, citation, ledger
 from l2scaling.publish.project import Project, read_yaml, title, writing
 from l2scaling.publish.runs import executed, private
 from l2scaling.publish.runs.parameters import declared
@@ -122,6 +122,8 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     _write_references(references, generated)
     _copy_notebooks(project, profile, chapters, generated / "notebooks")
     claims, outcomes = read_claims(project), controls.published(project)
+    stated = {name: results.stated(project, name) for name in chapters}
+    before = {(name, quantity) for name, quantities in stated.items() for quantity in quantities}
     owed = {
         chapter: [f"[{one.id}](#{claim_anchor(one.id)})" for one in claims if chapter in one.chapters]
         for chapter in chapters
@@ -129,6 +131,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     for name, text in {
         "verdicts": ledger.verdicts_page(claims, records, titles, {one.claim for one in outcomes}),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
+        "record-counts": ledger.record_counts(records, before),
         "runs": ledger.runs_page(
             list(runs.values()), titles, {name: references[name].run for name in chapters}
         ),
@@ -140,14 +143,23 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     }.items():
         (generated / f"{name}.md").write_text(text)
     explorer.write_tables(source / "book" / "_extra" / "explorer")
+    numbers = {chapter: bounds.glued(notebook) for chapter, notebook in runs.items()}
+    for path in (source / "book").glob("*.md"):
+        path.write_text(bounds.filled(path.read_text(), numbers))
 
     (source / "notebooks").mkdir()
     address = repository(project)
     for chapter, notebook in runs.items():
         parameters = declared(project.source(chapter), chapter)
         page = chapter_page.dressed(
-            chapter, notebook, parameters, references[chapter], address, room=project.room(chapter).is_dir()
-        )
+            chapter, notebook, parameters, references[chapter], address,
+            stated=stated[chapter], room=project.room(chapter).is_dir(),
+        )  # fmt: skip
+        for cell in page.cells:
+            figure = cell.metadata.get("mystnb", {}).get("figure", {"caption": ""})
+            figure["caption"] = bounds.filled(figure["caption"], numbers, chapter)
+            if cell.cell_type == "markdown":
+                cell.source = bounds.filled(cell.source, numbers, chapter)
         nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
 
 
