@@ -55,14 +55,11 @@ def project(sample: Path) -> Path:
 
 
 def test_a_record_names_the_commit_in_which_its_prediction_was_stated_before_the_run(project):
-    commit(project)
-    assert accepted(project) == {"a number": None, "a seed": None}  # no file of predictions
     done = l2scaling("predict", project=project)
     assert done.returncode == 0, done.stderr
     lines = (project / "results" / "predictions" / "sample.jsonl").read_text().splitlines()
     assert [json.loads(line)["quantity"] for line in lines] == ["a number", "a seed"]
     assert not list((project / "_build").rglob("ran"))  # nothing after the predictions was run
-    assert accepted(project)["a number"] is None  # stated, but not committed before the run
     first = commit(project)
     assert accepted(project) == {"a number": first, "a seed": first}
     write(project, predicted=3.05)  # a prediction that moved has to be stated anew
@@ -71,6 +68,23 @@ def test_a_record_names_the_commit_in_which_its_prediction_was_stated_before_the
     assert l2scaling("predict", "sample", project=project).returncode == 0
     second = commit(project)
     assert accepted(project) == {"a number": second, "a seed": first}
+
+
+def test_what_has_been_measured_can_no_longer_be_predicted(project):
+    commit(project)
+    assert accepted(project) == {"a number": None, "a seed": None}
+    assert l2scaling("predict", project=project).returncode == 0
+    assert (project / "results" / "predictions" / "sample.jsonl").read_text() == ""
+
+
+def test_a_run_of_an_earlier_commit_has_nothing_stated(project):
+    commit(project)
+    assert l2scaling("run", "sample", project=project).returncode == 0
+    assert l2scaling("predict", project=project).returncode == 0
+    commit(project)
+    assert l2scaling("accept", project=project).returncode == 0
+    (row, _) = json.loads((project / "results" / "sample.json").read_text())
+    assert row["stated"] is None
 
 
 def test_a_chapter_without_predictions_has_none_to_state(sample):

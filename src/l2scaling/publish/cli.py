@@ -315,7 +315,7 @@ def _predict(project: Project, options: argparse.Namespace) -> None:
     for chapter in options.chapters:
         project.require_chapter(chapter)
     for chapter in options.chapters or project.chapters():
-        print(stated.write_predictions(project, chapter))
+        print(stated.write_predictions(project, chapter, results.read_results(project, chapter)))
 
 
 def _accept(project: Project, options: argparse.Namespace) -> None:

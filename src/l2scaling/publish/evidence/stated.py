@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -29,15 +30,18 @@ def predictions_path(project: Project, chapter: str) -> Path:
     return project.results / "predictions" / f"{chapter}.jsonl"
 
 
-def write_predictions(project: Project, chapter: str) -> Path:
+def write_predictions(project: Project, chapter: str, published: Sequence[dict[str, Any]]) -> Path:
     """Run a chapter, in the published profile, up to its predictions and write them to their file.
 
-    Raises ``RequestError`` for a chapter that shows none.
+    Those that have a ``published`` record already are left out, unless they were stated before it: what
+    is known cannot be predicted. Raises ``RequestError`` for a chapter that shows no predictions.
     """
     run = nbformat.read(run_chapter(project, chapter, {}, stage="predictions"), as_version=4)
     found = [Prediction(**entry) for entry in outputs_of(run, PREDICTIONS_MIME)]
     if not found:
         raise RequestError(f"chapter {chapter!r} shows no predictions; allowed: one with a cell that does")
+    known = {row["quantity"]: row for row in published if not row.get("stated")}
+    found = [one for one in found if one.quantity not in known or not _same(one, known[one.quantity])]
     path = predictions_path(project, chapter)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,12 +80,12 @@ def stated_in(project: Project, run: nbformat.NotebookNode, records: Sequence[Re
     return {
         record.quantity: lines[record.quantity][0]
         for record in records
-        if record.quantity in lines and _same(lines[record.quantity][1], record)
+        if record.quantity in lines and _same(lines[record.quantity][1], asdict(record))
     }
 
 
-def _same(stated: Prediction, record: Record) -> bool:
-    return stated.kind == record.kind and all(
-        math.isclose(getattr(stated, name), getattr(record, name), rel_tol=ROUNDING, abs_tol=0)
+def _same(stated: Prediction, record: dict[str, Any]) -> bool:
+    return stated.kind == record["kind"] and all(
+        math.isclose(getattr(stated, name), record[name], rel_tol=ROUNDING)
         for name in ("predicted", "margin")
     )
