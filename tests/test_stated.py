@@ -62,9 +62,10 @@ def test_a_record_names_the_commit_in_which_its_prediction_was_stated_before_the
     assert not list((project / "_build").rglob("ran"))  # nothing after the predictions was run
     first = commit(project)
     assert accepted(project) == {"a number": first, "a seed": first}
-    write(project, predicted=3.05)  # a prediction that moved has to be stated anew
+    write(project, predicted=3.1)
     commit(project)
     assert accepted(project) == {"a number": None, "a seed": first}
+    write(project, predicted=3.05)  # a prediction that moved has to be stated anew
     assert l2scaling("predict", "sample", project=project).returncode == 0
     second = commit(project)
     assert accepted(project) == {"a number": second, "a seed": first}
