@@ -74,6 +74,24 @@ def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def sizes_table(
+    claims: Sequence[Claim], titles: Mapping[str, str], numbers: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return for each claim how many weights the largest networks had that its chapters tried.
+
+    ``numbers`` holds what each chapter reports, where ``largest_trained`` is the largest network that
+    an optimiser trained and ``largest_drawn`` the largest otherwise drawn, solved or evaluated.
+    """
+    lines = ["| claim | chapter | largest trained | largest drawn or solved |", "| --- | --- | ---: | ---: |"]
+    for claim in claims:
+        for chapter in (one for one in claim.chapters if one in titles):
+            given = (numbers[chapter].get(f"largest_{how}") for how in ("trained", "drawn"))
+            trained, drawn = (f"{int(float(one)):,}" if one else "none" for one in given)
+            address = f"[{claim.id}](#{claim_anchor(claim.id)})"
+            lines.append(f"| {address} | {_link(chapter, titles)} | {trained} | {drawn} |")
+    return "\n".join(lines) + "\n"
+
+
 def _named(quantity: str | None, claim: str | None) -> str:
     return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
 

@@ -121,6 +121,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     chapter_page.write_figures_for_other_places(runs, titles, generated)
     _write_references(references, generated)
     _copy_notebooks(project, profile, chapters, generated / "notebooks")
+    numbers = {chapter: bounds.glued(notebook) for chapter, notebook in runs.items()}
     claims, outcomes = read_claims(project), controls.published(project)
     stated = {name: results.stated(project, name) for name in chapters}
     before = {(name, quantity) for name, quantities in stated.items() for quantity in quantities}
@@ -137,14 +138,14 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         ),
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
+        "sizes": ledger.sizes_table(claims, titles, numbers),
         "reference": api.reference_page(project, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
         "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
     }.items():
         (generated / f"{name}.md").write_text(text)
     explorer.write_tables(source / "book" / "_extra" / "explorer")
-    numbers = {chapter: bounds.glued(notebook) for chapter, notebook in runs.items()}
-    for path in (source / "book").glob("*.md"):
+    for path in (source / "book").glob("*.md"):  # the generated ones hold no bounds
         path.write_text(bounds.filled(path.read_text(), numbers))
 
     (source / "notebooks").mkdir()
