@@ -165,7 +165,7 @@ def _leading_to_chapters(records: Iterable[Record]) -> list[Record]:
     return [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
 
 
-def _link(chapter: str, titles: dict[str, str]) -> str:
+def _link(chapter: str, titles: Mapping[str, str]) -> str:
     return f"[{titles[chapter]}](../notebooks/{chapter}.ipynb)"
 
 
