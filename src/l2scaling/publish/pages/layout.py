@@ -92,10 +92,6 @@ def arranged(cells: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNo
         tags = cell.metadata.get("tags", [])
         headings = re.findall(r"(?m)^## .*", cell.source) if cell.cell_type == "markdown" else []
         heading = headings[-1] if headings else heading
-        if cell.source == "law":  # the table says it all
-            cell.metadata["tags"] = [*tags, "remove-input"]
-            kept.append(cell)
-            continue
         serves = kind(cell) if cell.cell_type == "code" and cell.source.strip() else None
         if cell.cell_type == "code" and not serves and _is_long(cell.source, heading):
             serves = "step"
