@@ -12,6 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tabulate import tabulate
+
 from l2scaling import __version__
 from l2scaling.evidence import number
 from l2scaling.laws import conventions
@@ -343,10 +345,8 @@ def _show(rows: list[dict[str, Any]], as_json: bool, columns: list[str]) -> None
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    table = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    cells = [[_cell(row[column]) for column in columns] for row in rows]
+    print(tabulate([columns, *cells], tablefmt="plain", disable_numparse=True))
 
 
 def _cell(value: Any) -> str:
