@@ -284,25 +284,21 @@ def _cite(project: Project, options: argparse.Namespace) -> None:
 
 
 def _convert(project: Project, options: argparse.Namespace) -> None:
+    kinds: dict[str, Callable[[str], Any]]
+    kinds = {"samples": int, "batch_size": int, "learning_rate": real, "l1_ratio": real}
     given = {
         name: _parsed(f"--{name.replace('_', '-')}", text, kind)
-        for name, kind in (
-            ("samples", int),
-            ("batch_size", int),
-            ("learning_rate", real),
-            ("l1_ratio", real),
-        )
+        for name, kind in kinds.items()
         if (text := getattr(options, name)) is not None
     }
     try:
-        setting = conventions.Setting(**given)
+        usage = conventions.Usage(**given)
         value = _parsed("VALUE", options.value, real)
-        found = conventions.convert(value, options.source, options.target, setting)
+        found = conventions.convert(value, options.source, options.target, usage)
     except conventions.ConventionError as error:
         raise RequestError(str(error)) from error
-    columns = ["value", "penalty_coefficient", "note"]
     if options.json:
-        _show([asdict(found)], True, columns)
+        _show([asdict(found)], True, ["value", "penalty_coefficient", "note"])
         return
     print(f"{options.target}: {found.value:.12g}")
     if found.penalty_coefficient is not None:
