@@ -7,6 +7,7 @@ import numpy as np
 
 from l2scaling.frameworks import keras
 from l2scaling.laws.shapes import Initializer, Layer, WeightSums, expected_sums, grown_network
+from l2scaling.measuring.intervals import mean_interval
 from l2scaling.measuring.sums import add_sums, draw_sums, sums_of
 from l2scaling.seeds import generator
 
@@ -73,13 +74,14 @@ def measure_growth(
 
 
 def keras_error(study: Growth, seeds: int, seed: int) -> float:
-    """Return how far Keras's draws of the largest network lie from expectation, on average over seeds.
+    """Return how far Keras's draws of the largest network may lie from expectation, on average over seeds.
 
-    It is the larger relative error of the two sums. ``seed`` is at most 2**31.
+    It is the largest relative error at the ends of the 95% intervals of the mean of the two sums.
+    ``seed`` is at most 2**31.
     """
     exact = _pair(expected_sums(study.layers, study.initializer, study.initializer.keras_distribution))
     drawn = [_pair(draw_keras_sums(study.layers, study.initializer, seed + 1000 * k)) for k in range(seeds)]
-    return float(np.abs(np.mean(drawn, axis=0) / exact - 1).max())
+    return float(np.abs(mean_interval((np.array(drawn) / exact).T).band - 1).max())
 
 
 def _pair(sums: WeightSums) -> tuple[float, float]:
