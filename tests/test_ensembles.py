@@ -8,6 +8,7 @@ import torch
 
 from l2scaling.laws import shapes
 from l2scaling.training import ensembles, losses
+from l2scaling.training.recipe import Recipe
 from l2scaling.training.steps import Members, data_order, start_weights
 
 RNG = np.random.default_rng(0)
@@ -32,11 +33,9 @@ def weights_of(nets):
     return {f"layer {number}": weight for number, weight in enumerate(nets.weights)}
 
 
-def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", **options):
-    options = {"steps": 200, "dtype": "float64", **options}
-    return ensembles.train(
-        X, TARGETS.get(loss, TARGETS["softmax"]), layers, members, measure, loss=loss, **options
-    )
+def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", memory=2**30, **options):
+    recipe = Recipe(**{"steps": 200, "loss": loss, "dtype": "float64", **options})
+    return ensembles.train(X, TARGETS[loss], layers, members, recipe, measure, memory=memory)
 
 
 def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, batch_size, steps):

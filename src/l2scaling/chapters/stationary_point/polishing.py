@@ -112,7 +112,7 @@ def _rounded(z: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
     return np.where(z > radius, z, radius * slope**2), slope
 
 
-def settle(
+def polish(
     X: np.ndarray,
     y: np.ndarray,
     weights: Sequence[np.ndarray],
@@ -136,7 +136,7 @@ def settle(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(40, 3))
     >>> start = [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))]
-    >>> minimum = settle(X, (X[:, 0] > 0).astype(int), start, 0.05)
+    >>> minimum = polish(X, (X[:, 0] > 0).astype(int), start, 0.05)
     >>> minimum.residual < 1e-6, minimum.pull.shape
     (True, (30,))
     """
