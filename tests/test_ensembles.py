@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from l2scaling.laws import shapes
+from l2scaling.seeds import generator
 from l2scaling.training import ensembles, losses
 from l2scaling.training.recipe import Recipe
 from l2scaling.training.steps import Members, data_order, start_weights
@@ -41,7 +42,7 @@ def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", memory=2*
 def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, batch_size, steps):
     """What the engine claims to equal: torch.nn modules, torch.optim, one network."""
     modules = []
-    for weight in start_weights(layers, HE, seed):
+    for weight in start_weights(layers, HE, generator(seed, 0)):
         module = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=torch.float64)
         module.weight.data.copy_(weight)
         modules += [module, torch.nn.ReLU()] if activation == "relu" else [module]

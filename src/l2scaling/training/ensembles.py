@@ -152,15 +152,16 @@ def train(
     groups = [members[start : start + size] for start in range(0, len(members), size)]
     total = len(members) * recipe.steps
     with tqdm(total=total, unit="step", leave=False, disable=None if progress else True) as bar:
-        return _joined(_run(partial(Cohort, *common), groups, measure, workers, bar))
+        parts = _run(partial(Cohort, *common), groups, measure, workers, bar)
+    values = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
+    return Trained(values, np.concatenate([diverged for _, diverged in parts]))
 
 
 _Begin = Callable[[Members], Cohort]  # draws the start of some members
+_Part = tuple[dict[str, np.ndarray], np.ndarray]  # what a cohort leaves: values, and who diverged when
 
 
-def _run(
-    begin: _Begin, groups: list[Members], measure: Measure, workers: int, bar: Any
-) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+def _run(begin: _Begin, groups: list[Members], measure: Measure, workers: int, bar: Any) -> list[_Part]:
     """Train the groups, one to a thread; a failure or an interrupt stops them all."""
     stop = Event()
     threads = torch.get_num_threads()
@@ -180,9 +181,7 @@ def _prepare_thread(alone: bool) -> None:
     torch.set_flush_denormal(True)
 
 
-def _train_cohort(
-    begin: _Begin, members: Members, measure: Measure, stop: Event, bar: Any
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _train_cohort(begin: _Begin, members: Members, measure: Measure, stop: Event, bar: Any) -> _Part:
     cohort = begin(members)
     steps, moments = cohort.recipe.steps, cohort.recipe.moments
     seen: list[_Seen] = []
@@ -222,11 +221,6 @@ def _filled(name: str, like: np.ndarray, seen: list[_Seen], count: int) -> np.nd
         if len(alive):
             stacked[alive, moment] = values[name]
     return stacked
-
-
-def _joined(parts: list[tuple[dict[str, np.ndarray], np.ndarray]]) -> Trained:
-    values = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
-    return Trained(values, np.concatenate([diverged for _, diverged in parts]))
 
 
 def _share(X: Tensor, targets: Tensor, each: int, count: int, memory: float) -> tuple[int, int]:

@@ -79,12 +79,7 @@ def find_device(name: str) -> torch.device:
     >>> find_device("cpu")
     device(type='cpu')
     """
-    try:
-        place = torch.device(name)
-        if place.type != "cpu" and not (
-            place.type == "cuda" and (place.index or 0) < torch.cuda.device_count()
-        ):
-            raise RuntimeError
-    except RuntimeError:
-        raise ValueError(f"device {name!r} is not here; allowed: cpu, and cuda with a GPU") from None
-    return place
+    gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    if name not in ("cpu", *gpus, *["cuda"][: len(gpus)]):
+        raise ValueError(f"device {name!r} is not here; allowed: cpu, and cuda with a GPU")
+    return torch.device(name)

@@ -71,9 +71,11 @@ def _all(name: str, values: np.ndarray, good: np.ndarray, allowed: str) -> None:
         raise ValueError(f"{name} {values[~good][0]!s}: allowed {allowed}")
 
 
-def start_weights(layers: Sequence[Layer], initializer: Initializer, seed: int) -> list[Tensor]:
-    """Draw the weights with which the member of this seed starts, in float64, input layer first."""
-    random = generator(seed, 0)
+def start_weights(layers: Sequence[Layer], initializer: Initializer, random: torch.Generator) -> list[Tensor]:
+    """Draw the weights with which a member starts, in float64, input layer first.
+
+    The stream of a seed is ``generator(seed, 0)``.
+    """
     weights = [torch.empty(layer.outputs, layer.inputs, dtype=torch.float64) for layer in layers]
     for weight, layer in zip(weights, layers, strict=True):
         initializer.draw(weight, layer, random)
@@ -115,7 +117,7 @@ class Cohort:
         self.alive = np.arange(len(members))
         self.diverged = np.full(len(members), -1)
         seeds = members.seeds.tolist()
-        drawn = [start_weights(layers, recipe.initializer, seed) for seed in seeds]
+        drawn = [start_weights(layers, recipe.initializer, generator(seed, 0)) for seed in seeds]
         self.weights = [torch.stack(layer).to(X) for layer in zip(*drawn, strict=True)]
         self.states = [
             [torch.zeros_like(weight) for weight in self.weights]

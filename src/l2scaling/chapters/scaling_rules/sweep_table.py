@@ -29,7 +29,7 @@ RULES = {"λ ∝ 1/P": -1.0, "λ constant": 0.0, "λ ∝ P": 1.0}
 EXPONENTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """The rules on trial with their exponents, and all exponents that somebody has proposed."""
 
-STUDIES = {
+MOVERS = {
     "P": "width", "P, η ∝ 1/n": "rate-by-width", "P, 4T": "long-width",
     "N": "samples", "B": "batch-size", "η": "learning-rate", "T": "steps",
 }  # fmt: skip
@@ -171,11 +171,11 @@ def families(networks: Iterable[Network]) -> dict[Family, list[Network]]:
 def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple[list[Network], np.ndarray]]:
     """Return the networks, and values, of a study with clean targets, one a data set and optimiser.
 
-    ``what`` is a key of ``STUDIES``; all networks have one hidden layer and differ in that alone, but
+    ``what`` is a key of ``MOVERS``; all networks have one hidden layer and differ in that alone, but
     that other samples and batches come with as many epochs. Raises ``ValueError`` for another word.
     """
-    if what not in STUDIES:
-        raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(STUDIES)}")
+    if what not in MOVERS:
+        raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(MOVERS)}")
     name = {"N": "samples", "B": "batch_size", "η": "learning_rate", "T": "steps"}.get(what)
 
     def value(one: Network) -> float:
@@ -188,7 +188,7 @@ def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple
         subject = one.subject
         # the default network was searched in its width series
         default = what in ("T", "B") and one.vary == "width" and subject.width == 64
-        if (one.vary == STUDIES[what] or default) and subject.noise == 0:
+        if (one.vary == MOVERS[what] or default) and subject.noise == 0:
             found.setdefault((subject.data, subject.recipe.optimizer), []).append(one)
     return {
         pair: (row, np.array([value(one) for one in row]))

@@ -15,7 +15,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from l2scaling import frameworks, seeds
 from l2scaling.datasets import Dataset
 from l2scaling.laws.shapes import find_initializer, multilayer
-from l2scaling.measuring.bits import differing_bits
 from l2scaling.training.modules import descend, torch_network
 
 
@@ -76,11 +75,6 @@ def train_beside_idle(
         if first_drop == epochs and descent.param_groups[0]["lr"] < learning_rate:
             first_drop = epoch
     return IdleRun(np.array(losses), np.array(penalties), first_drop, [w.detach() for w in active])
-
-
-def weights_that_differ(first: IdleRun, second: IdleRun) -> int:
-    """Return in how many bits the active weights of two runs differ at the end."""
-    return int(differing_bits(first.weights, second.weights))
 
 
 class StoppedRun(NamedTuple):

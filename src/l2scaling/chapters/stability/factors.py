@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -150,7 +151,7 @@ class CommonSetting:
         """The optimiser."""
         options = {"momentum": self.momentum} if self.momentum else {}
         kind = getattr(torch.optim, self.kind)
-        return lambda weights: kind(weights, lr=self.learning_rate, weight_decay=self.decay, **options)
+        return partial(kind, lr=self.learning_rate, weight_decay=self.decay, **options)
 
 
 COMMON_SETTINGS = (

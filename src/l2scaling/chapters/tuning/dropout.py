@@ -11,7 +11,7 @@ from l2scaling.seeds import generator
 from l2scaling.training.losses import as_targets
 from l2scaling.training.recipe import Recipe
 from l2scaling.training.splits import Split
-from l2scaling.training.steps import column, data_order
+from l2scaling.training.steps import column, data_order, start_weights
 
 
 def train_dropout(
@@ -34,11 +34,8 @@ def train_dropout(
     X = torch.as_tensor(task.X).to(recipe.device, torch.float32)
     targets = as_targets(task.y, task.classes or 2, "softmax").to(X)
     random = generator(start, 0)
-    weights = []
-    for layer in multilayer(X.shape[1], width, targets.shape[1], 2):
-        one = torch.empty(layer.outputs, layer.inputs, dtype=torch.float64)
-        recipe.initializer.draw(one, layer, random)
-        weights.append(one.float().T.repeat(len(drop), 1, 1).to(X))
+    starts = start_weights(multilayer(X.shape[1], width, targets.shape[1], 2), recipe.initializer, random)
+    weights = [one.float().T.repeat(len(drop), 1, 1).to(X) for one in starts]
     velocities = [torch.zeros_like(weight) for weight in weights]
     speeds = recipe.learning_rate if learning_rates is None else learning_rates
     pull, speed, kept = (
