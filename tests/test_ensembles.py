@@ -179,6 +179,15 @@ def test_seeds_start_and_order_are_their_own():
     assert not np.isclose(start[0], start[2]).any()
 
 
+def test_members_without_rates_take_that_of_the_recipe():
+    layers = shapes.dense_layers([5, 7, 3])
+    own, common = (
+        train(layers, members=Members([1, 2], 0.1, rates), steps=5, learning_rate=rate).values["layer 0"]
+        for rates, rate in ((0.03, 0.1), (None, 0.03))
+    )
+    np.testing.assert_array_equal(own, common)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

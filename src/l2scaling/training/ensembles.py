@@ -175,7 +175,7 @@ def _run(begin: _Begin, groups: list[Members], measure: Measure, workers: int, b
 
 
 def _prepare_thread(alone: bool) -> None:
-    """The processor's threads are shared out already, and denormals cost time."""
+    """Prepare a thread: the processor's threads are shared out already, and denormals cost time."""
     if alone:
         torch.set_num_threads(1)
     torch.set_flush_denormal(True)

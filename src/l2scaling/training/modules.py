@@ -31,13 +31,11 @@ def optimizer(name: str, learning_rate: float, coefficient: float, epsilon: floa
     >>> w.item()
     0.875
     """
-    if name == "SGD":
-        return partial(torch.optim.SGD, lr=learning_rate, weight_decay=coefficient, fused=True)
-    if name in ("Adam", "AdamW"):
-        kind: Any = torch.optim.Adam if name == "Adam" else torch.optim.AdamW
-        settings: dict[str, Any] = {"betas": (MOMENTUM, SECOND), "eps": epsilon, "fused": True}
-        return partial(kind, lr=learning_rate, weight_decay=coefficient, **settings)
-    raise ValueError(f"optimizer {name!r} is unknown; allowed: {', '.join(TORCH_OPTIMIZERS)}")
+    if name not in TORCH_OPTIMIZERS:
+        raise ValueError(f"optimizer {name!r} is unknown; allowed: {', '.join(TORCH_OPTIMIZERS)}")
+    options: dict[str, Any] = {} if name == "SGD" else {"betas": (MOMENTUM, SECOND), "eps": epsilon}
+    kind = getattr(torch.optim, name)
+    return partial(kind, lr=learning_rate, weight_decay=coefficient, fused=True, **options)
 
 
 def descend(
