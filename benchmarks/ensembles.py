@@ -12,6 +12,7 @@ from sklearn.neural_network import MLPClassifier
 
 from l2scaling.laws import shapes
 from l2scaling.training import ensembles
+from l2scaling.training.recipe import Recipe
 from l2scaling.training.steps import Members
 
 INPUTS, CLASSES, BATCH, SAMPLES = 64, 10, 128, 1792
@@ -34,11 +35,10 @@ def task() -> tuple[np.ndarray, np.ndarray]:
 
 
 def side_by_side(width: int, device: str) -> None:
-    members = Members(range(MEMBERS), PENALTY, RATE)
+    recipe = Recipe(STEPS, RATE, momentum=MOMENTUM, batch_size=BATCH, device=device)
     ensembles.train(
-        *task(), shapes.multilayer(INPUTS, width, CLASSES, 2), members,
-        lambda nets: {"squares": nets.sum_squares()},
-        steps=STEPS, momentum=MOMENTUM, batch_size=BATCH, device=device, progress=False,
+        *task(), shapes.multilayer(INPUTS, width, CLASSES, 2), Members(range(MEMBERS), PENALTY), recipe,
+        lambda nets: {"squares": nets.sum_squares()}, progress=False,
     )  # fmt: skip
 
 

@@ -7,7 +7,9 @@ import pytest
 import torch
 
 from l2scaling.laws import shapes
+from l2scaling.seeds import generator
 from l2scaling.training import ensembles, losses
+from l2scaling.training.recipe import Recipe
 from l2scaling.training.steps import Members, data_order, start_weights
 
 RNG = np.random.default_rng(0)
@@ -32,17 +34,15 @@ def weights_of(nets):
     return {f"layer {number}": weight for number, weight in enumerate(nets.weights)}
 
 
-def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", **options):
-    options = {"steps": 200, "dtype": "float64", **options}
-    return ensembles.train(
-        X, TARGETS.get(loss, TARGETS["softmax"]), layers, members, measure, loss=loss, **options
-    )
+def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", memory=2**30, **options):
+    recipe = Recipe(**{"steps": 200, "loss": loss, "dtype": "float64", **options})
+    return ensembles.train(X, TARGETS[loss], layers, members, recipe, measure, memory=memory)
 
 
 def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, batch_size, steps):
     """What the engine claims to equal: torch.nn modules, torch.optim, one network."""
     modules = []
-    for weight in start_weights(layers, HE, seed):
+    for weight in start_weights(layers, HE, generator(seed, 0)):
         module = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=torch.float64)
         module.weight.data.copy_(weight)
         modules += [module, torch.nn.ReLU()] if activation == "relu" else [module]
@@ -177,6 +177,15 @@ def test_seeds_start_and_order_are_their_own():
     start = train(layers, members=members, at=[0], steps=1).values["layer 0"][:, 0]
     np.testing.assert_array_equal(start[0], start[1])
     assert not np.isclose(start[0], start[2]).any()
+
+
+def test_members_without_rates_take_that_of_the_recipe():
+    layers = shapes.dense_layers([5, 7, 3])
+    own, common = (
+        train(layers, members=Members([1, 2], 0.1, rates), steps=5, learning_rate=rate).values["layer 0"]
+        for rates, rate in ((0.03, 0.1), (None, 0.03))
+    )
+    np.testing.assert_array_equal(own, common)
 
 
 @pytest.mark.parametrize(

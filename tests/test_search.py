@@ -14,14 +14,14 @@ def bowl(monkeypatch):
     """Put a known curve in the place of training: its optimum, as a place of the lattice, and its noise."""
 
     def use(optimum: float, accurate: float, spread: float = 0.0) -> None:
-        def train(setting, coefficients, seed, repetition, device):
+        def train(subject, coefficients, seed, repetition, device):
             place = (np.log10(coefficients) - search.LOWEST["sgd"]) / search.HALF_STEP
             shift = spread * np.random.default_rng(repetition).normal()
             losses = (place - optimum - shift) ** 2
             losses[place > 14] = np.nan  # diverged
             return losses, -((place - accurate) ** 2)
 
-        monkeypatch.setattr(search, "train_setting", train)
+        monkeypatch.setattr(search, "train_subject", train)
 
     return use
 
@@ -30,7 +30,7 @@ def bowl(monkeypatch):
 @pytest.mark.parametrize("accurate", [2.0, 9.0])
 def test_every_optimum_is_bracketed_by_all_repetitions(bowl, optimum, accurate):
     bowl(optimum, accurate)
-    curve = search.search(search.default_setting("digits", "sgd"), 0, 10, 2, widely=False, device="cpu")
+    curve = search.search(search.default_subject("digits", "sgd"), 0, 10, 2, widely=False, device="cpu")
     whole = curve.tried.all(axis=1)
     for best, reach in ((round(optimum), search.LOSS_REACH), (round(accurate), search.ACCURACY_REACH)):
         assert whole[max(best - reach, 0) : best + reach + 1].all()
@@ -40,7 +40,7 @@ def test_every_optimum_is_bracketed_by_all_repetitions(bowl, optimum, accurate):
 
 def test_two_unlucky_repetitions_do_not_fix_the_window(bowl):
     bowl(8.0, 8.0, spread=3.0)
-    curve = search.search(search.default_setting("digits", "sgd"), 0, 10, 1, widely=False, device="cpu")
+    curve = search.search(search.default_subject("digits", "sgd"), 0, 10, 1, widely=False, device="cpu")
     whole = np.flatnonzero(curve.tried.all(axis=1))
     best = whole[curve.losses[whole].mean(axis=1).argmin()]
     assert {best - 2, best - 1, best + 1, best + 2} <= set(whole)
@@ -48,8 +48,8 @@ def test_two_unlucky_repetitions_do_not_fix_the_window(bowl):
 
 def test_at_least_thirteen_values_where_the_optimum_is_inside_and_more_far_away_when_asked(bowl):
     bowl(7.4, 7.4)
-    setting = search.default_setting("digits", "sgd")
-    narrowly, widely = (search.search(setting, 0, 10, 2, widely=one, device="cpu") for one in (False, True))
+    subject = search.default_subject("digits", "sgd")
+    narrowly, widely = (search.search(subject, 0, 10, 2, widely=one, device="cpu") for one in (False, True))
     assert narrowly.tried.any(axis=1).sum() >= 13
     assert widely.tried.all(axis=1)[[2, 4, 10, 12]].all()
     assert not narrowly.tried.all(axis=1)[[2, 12]].any()
@@ -62,8 +62,8 @@ def test_a_table_that_a_sweep_wrote_is_what_training_gives_again(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     path = tmp_path / "out" / "rows.csv"
-    networks = sweep_table.load(path=path)
-    assert [(one.vary, one.setting.width, one.setting.batch_size) for one in networks] == [
+    networks = sweep_table.read_table(path=path)
+    assert [(one.vary, one.subject.width, one.subject.recipe.batch_size) for one in networks] == [
         ("width-2", 16, 32), ("width-2", 32, 32), ("batch-size", 64, 128),
     ]  # fmt: skip
     for _, tabled, live in sweep_table.audit(networks, 3, seed=0, device="cpu"):
@@ -74,10 +74,10 @@ def test_a_table_that_a_sweep_wrote_is_what_training_gives_again(tmp_path):
 
 
 def test_an_audit_notices_a_table_that_is_stale(tmp_path):
-    setting = search.default_setting("diabetes", "sgd")
+    subject = search.default_subject("diabetes", "sgd")
     losses = np.full((2, 1), 0.5)
     one = sweep_table.Network(
-        setting, "width", 704, 0, 1.0, np.array([8, 12]), np.ones(2), losses, np.nan * losses
+        subject, "width", 704, 0, 1.0, np.array([8, 12]), np.ones(2), losses, np.nan * losses
     )
     ((_, tabled, live),) = sweep_table.audit([one], 1, seed=0, device="cpu")
     assert not np.allclose(tabled, live, rtol=0.02)

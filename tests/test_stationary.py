@@ -69,7 +69,7 @@ def test_no_outputs_ask_for_more_than_the_ceiling():
 def test_settling_ends_where_an_independent_gradient_vanishes():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
-    found = polishing.settle(X, y, [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))], 0.02)
+    found = polishing.polish(X, y, [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))], 0.02)
     assert found.residual <= 1e-6
     inner, outer = (torch.tensor(weight, requires_grad=True) for weight in found.weights)
     loss = torch.nn.functional.cross_entropy(torch.relu(torch.tensor(X) @ inner.T) @ outer.T, torch.tensor(y))
@@ -87,13 +87,13 @@ def test_a_point_that_is_not_stationary_is_told_apart():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
     start = [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))]
-    assert polishing.settle(X, y, start, 0.02, rounds=0).residual > 1e-6
+    assert polishing.polish(X, y, start, 0.02, rounds=0).residual > 1e-6
 
 
 def test_a_penalty_beyond_all_data_leaves_no_weight():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
-    found = polishing.settle(X, y, [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))], 50.0)
+    found = polishing.polish(X, y, [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))], 50.0)
     assert (found.alive, found.residual, found.pull.any()) == (0, 0.0, False)
 
 
@@ -106,7 +106,7 @@ def test_a_penalty_beyond_all_data_leaves_no_weight():
         (lambda: tasks.image_task("faces", 9, np.random.default_rng(0)), "'faces' are unknown"),
         (lambda: tasks.image_task("digits", 9999, np.random.default_rng(0)), "allowed 1 to 1797"),
         (lambda: tasks.demand_of(np.ones((2, 2)), np.ones(2), "hinge"), "'hinge' is unknown"),
-        (lambda: polishing.settle(np.ones((3, 2)), np.zeros(3, int), [np.ones((4, 2))] * 2, 0.1), "allowed"),
+        (lambda: polishing.polish(np.ones((3, 2)), np.zeros(3, int), [np.ones((4, 2))] * 2, 0.1), "allowed"),
     ],
 )
 def test_bad_input_is_refused_by_name(call, told):

@@ -21,16 +21,16 @@ def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions:
     rng = np.random.default_rng(0)
     rows = []
     for hidden, widths in ((1, [16, 64, 256]), (2, [16, 64])):
-        base = search.default_setting("digits", "sgd")
-        for setting in (replace(base, hidden=hidden, width=width) for width in widths):
-            best = exponent * np.log10(setting.count / 1000) - np.log10(50)
+        base = search.default_subject("digits", "sgd")
+        for subject in (replace(base, hidden=hidden, width=width) for width in widths):
+            best = exponent * np.log10(subject.count / 1000) - np.log10(50)
             shifts = spread * rng.normal(size=repetitions)
             x = np.log10(search.lattice("sgd"))[:, None]
             losses = 1 + (x - best - shifts) ** 2
             tried = np.ones(losses.shape, bool)
             tried[::2, 2:] = abs(x[::2] - best) < 1.5  # the coarse grid, far away, has two repetitions
             curve = search.Curve(np.where(tried, losses, np.nan), np.where(tried, 1 / losses, np.nan), tried)
-            rows += search.rows(setting, "width" if hidden == 1 else "width-2", curve, 0, 1.0)
+            rows += search.rows(subject, "width" if hidden == 1 else "width-2", curve, 0, 1.0)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -46,7 +46,7 @@ def weights() -> np.ndarray:
 @pytest.mark.parametrize("exponent", [-1.0, -0.3, 0.0, 0.5])
 @pytest.mark.parametrize("metric", sweep_table.METRICS)
 def test_a_known_exponent_is_found(tmp_path, weights, exponent, metric):
-    series = sweep_table.families(sweep_table.load(path=make_table(tmp_path / "table.csv", exponent)))
+    series = sweep_table.families(sweep_table.read_table(path=make_table(tmp_path / "table.csv", exponent)))
     assert list(series) == [("digits", 0.0, "sgd", 1), ("digits", 0.0, "sgd", 2)]
     for row in series.values():
         best = np.array([sweep_table.best(one, metric, weights) for one in row])
@@ -56,7 +56,7 @@ def test_a_known_exponent_is_found(tmp_path, weights, exponent, metric):
 
 def test_estimate_and_interval_are_those_of_the_repetitions_own_optima(tmp_path, weights):
     rng = np.random.default_rng(0)  # as make_table draws them
-    for one in sweep_table.load(path=make_table(tmp_path / "table.csv", 0.0, spread=0.3)):
+    for one in sweep_table.read_table(path=make_table(tmp_path / "table.csv", 0.0, spread=0.3)):
         optima = 0.3 * rng.normal(size=6) - np.log10(50)
         estimate, low, high = sweep_table.interval(sweep_table.best(one, "loss", weights))
         assert estimate == pytest.approx(optima.mean(), abs=1e-3)
@@ -65,17 +65,17 @@ def test_estimate_and_interval_are_those_of_the_repetitions_own_optima(tmp_path,
 
 def test_another_name_of_the_penalty_moves_the_exponent_by_one(tmp_path, weights):
     path = make_table(tmp_path / "table.csv", -0.25)
-    row = sweep_table.families(sweep_table.load("times-P", "mean", path))["digits", 0.0, "sgd", 1]
+    row = sweep_table.families(sweep_table.read_table("times-P", "mean", path))["digits", 0.0, "sgd", 1]
     best = np.array([sweep_table.best(one, "loss", weights) for one in row])
     assert sweep_table.slope([one.count for one in row], best)[0] == pytest.approx(-1.25, abs=0.02)
-    own = sweep_table.families(sweep_table.load("units-of-best", "mean", path))["digits", 0.0, "sgd", 1]
+    own = sweep_table.families(sweep_table.read_table("units-of-best", "mean", path))["digits", 0.0, "sgd", 1]
     assert np.ptp([sweep_table.best(one, "loss", weights)[0] for one in own]) <= search.HALF_STEP
-    one, other = sweep_table.load("sum", "sum", path)[0], sweep_table.load(path=path)[0]
+    one, other = sweep_table.read_table("sum", "sum", path)[0], sweep_table.read_table(path=path)[0]
     assert np.allclose(one.coefficients, 128 * other.coefficients)
 
 
 def test_the_rule_that_is_true_costs_nothing_and_others_what_the_bowl_says(tmp_path, weights):
-    row = sweep_table.families(sweep_table.load(path=make_table(tmp_path / "t.csv", -0.5)))[
+    row = sweep_table.families(sweep_table.read_table(path=make_table(tmp_path / "t.csv", -0.5)))[
         "digits", 0.0, "sgd", 1
     ]
     source, target = row[0], row[-1]
@@ -86,7 +86,7 @@ def test_the_rule_that_is_true_costs_nothing_and_others_what_the_bowl_says(tmp_p
 
 
 def test_regret_beyond_what_was_tried_is_that_of_the_last_place(tmp_path, weights):
-    one = sweep_table.load(path=make_table(tmp_path / "t.csv", 0.0))[0]
+    one = sweep_table.read_table(path=make_table(tmp_path / "t.csv", 0.0))[0]
     ends = [sweep_table.regret(one, "loss", np.full(len(weights), x), weights)[0] for x in (-5.0, -9.0)]
     assert ends[0] == pytest.approx(ends[1])
 
@@ -98,7 +98,7 @@ def test_a_network_that_diverged_is_as_bad_as_can_be(tmp_path, weights):
     parts = lines[place].split(",")
     parts[15] = ";".join(["nan", *parts[15].split(";")[1:]])
     path.write_text("\n".join([*lines[:place], ",".join(parts), *lines[place + 1 :]]) + "\n")
-    one = sweep_table.load(path=path)[0]
+    one = sweep_table.read_table(path=path)[0]
     assert np.nanmax(one.losses) == 1e9
     assert np.nanmin(one.accuracies) == 0
     assert abs(sweep_table.best(one, "loss", weights)[0] - np.log10(0.01412538)) > 0.17
@@ -108,12 +108,12 @@ def test_the_table_is_read_without_the_data_behind_it_and_counts_the_weights_tha
     monkeypatch, tmp_path
 ):
     monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
-    networks = sweep_table.load("times-P")
+    networks = sweep_table.read_table("times-P")
     always, further, missing = sweep_table.trainable(networks)
-    assert {one.setting.data for one in always} == set(datasets.NAMES)
-    assert {one.setting.data for one in missing} == {"fashion-mnist"}  # as the page says
+    assert {one.subject.data for one in always} == set(datasets.NAMES)
+    assert {one.subject.data for one in missing} == {"fashion-mnist"}  # as the page says
     assert further == []
-    assert all(one.count == one.setting.count for one in always)
+    assert all(one.count == one.subject.count for one in always)
     assert {what: len(sweep_table.study(networks, what)) for what in ("P", "N")} == {"P": 10, "N": 8}
 
 
@@ -128,17 +128,15 @@ def pretend_fashion(folder: Path) -> None:
 
 
 def test_optional_data_adds_networks_and_changes_none_of_the_others(monkeypatch, tmp_path):
-    networks = sweep_table.load()
+    networks = sweep_table.read_table()
     monkeypatch.setenv("FASHION_MNIST", str(tmp_path))
     without = sweep_table.trainable(networks)
     pretend_fashion(tmp_path)
     always, further, missing = sweep_table.trainable(networks)
     assert (always, further, missing) == (without[0], without[2], [])
     one = further[0]
-    ((drawn, _, live),) = sweep_table.audit(
-        [replace(one, setting=replace(one.setting, steps=1))], 1, 0, "cpu"
-    )
-    assert drawn.count == one.setting.count
+    ((drawn, _, live),) = sweep_table.audit([replace(one, subject=one.subject.trained(steps=1))], 1, 0, "cpu")
+    assert drawn.count == one.subject.count
     assert np.isfinite(live).all()
 
 
@@ -184,8 +182,8 @@ def test_make_sweep_keeps_the_rows_that_cannot_be_swept_here_and_says_so(
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: sweep_table.load("mean"), "'mean'"),
-        (lambda: sweep_table.load("sum", "median"), "'median'"),
+        (lambda: sweep_table.read_table("mean"), "'mean'"),
+        (lambda: sweep_table.read_table("sum", "median"), "'median'"),
         (lambda: sweep_table.study([], "width"), "'width'"),
     ],
 )

@@ -7,7 +7,8 @@ from l2scaling.chapters.tuning import dropout, network_race, ridge_race
 from l2scaling.datasets import load
 from l2scaling.laws.features import random_features
 from l2scaling.laws.ridge import decompose, ridge
-from l2scaling.training import tasks
+from l2scaling.training import splits
+from l2scaling.training.recipe import Recipe
 
 
 @pytest.fixture
@@ -70,9 +71,9 @@ def test_the_best_coefficient_is_the_same_in_other_units():
 
 
 def test_without_masks_dropout_is_no_dropout_and_both_train_like_the_engine():
-    task = tasks.make_task("digits", 64, 0.0, seed=0, repetition=0)
+    task = splits.make_split("digits", 64, 0.0, seed=0, repetition=0)
     judges = [(task.X_validation[:50], task.y_validation[:50])]
-    training = network_race.Training(40, batch_size=64)
+    training = Recipe(40, momentum=0.9, batch_size=64)
     losses = dropout.train_dropout(
         task, judges, 16, [0.0, 0.0, 0.01], [0.0, 0.5, 0.0], 5, training, masked=False
     )
@@ -85,9 +86,9 @@ def test_without_masks_dropout_is_no_dropout_and_both_train_like_the_engine():
 
 
 def test_dropout_rates_are_checked():
-    task = tasks.make_task("digits", 64, 0.0, seed=0, repetition=0)
+    task = splits.make_split("digits", 64, 0.0, seed=0, repetition=0)
     with pytest.raises(ValueError, match=r"rates \[1.0\]: allowed 1 values from 0 to below 1"):
-        dropout.train_dropout(task, [], 4, [0.0], [1.0], 0, network_race.Training(1))
+        dropout.train_dropout(task, [], 4, [0.0], [1.0], 0, Recipe(1))
 
 
 def test_intervals_hold_the_mean_and_keep_seeds_together():

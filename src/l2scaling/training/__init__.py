@@ -1,6 +1,6 @@
-"""Training: many networks of one shape side by side, and the tasks, losses and optimisers they need.
+"""Training: many networks of one shape side by side, and the splits, losses and optimisers they need.
 
 No module here knows a chapter.
 """
 
-__all__ = ["ensembles", "losses", "modules", "steps", "tasks"]
+__all__ = ["ensembles", "losses", "modules", "recipe", "splits", "steps"]

@@ -9,7 +9,8 @@ returns, so memory does not grow with the number of members.
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from threading import Event
 from typing import Any
@@ -19,15 +20,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from l2scaling.laws.shapes import Initializer, Layer, find_initializer
-from l2scaling.training.losses import LOSSES, as_targets, error_signal, mean_loss
-from l2scaling.training.steps import Group, Members, Plan, column
+from l2scaling.laws.shapes import Layer
+from l2scaling.training.losses import as_targets, error_signal, mean_loss
+from l2scaling.training.recipe import DTYPES, Recipe, find_device
+from l2scaling.training.steps import Cohort, Members, column, member_bytes
 
-OPTIMIZERS = ("sgd", "adam", "adamw")
-"""``torch.optim``'s SGD (with momentum), Adam with L2 in its gradient, and AdamW."""
-
-ACTIVATIONS = ("relu", "linear")
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _CHECK_EVERY = 50  # steps between two looks for members that diverged
 _CACHE = 6 * 2**20  # bytes a group may use; larger groups fall out of the cache and run slower
 
@@ -112,32 +109,15 @@ _Seen = tuple[np.ndarray, dict[str, np.ndarray]]  # the members alive, and what 
 
 
 def train(
-    X: Any,
-    y: Any,
-    layers: Sequence[Layer],
-    members: Members,
-    measure: Measure,
-    *,
-    steps: int,
-    at: Sequence[int] | None = None,
-    loss: str = "softmax",
-    activation: str = "relu",
-    optimizer: str = "sgd",
-    momentum: float = 0.0,
-    batch_size: int | None = None,
-    initializer: Initializer | None = None,
-    device: str = "cpu",
-    dtype: str = "float32",
-    memory: float = 2**30,
-    progress: bool = True,
-) -> Trained:
-    """Train every member for ``steps`` and return what ``measure`` saw at the steps ``at``.
+    X: Any, y: Any, layers: Sequence[Layer], members: Members, recipe: Recipe, measure: Measure, *,
+    memory: float = 2**30, progress: bool = True,
+) -> Trained:  # fmt: skip
+    """Train every member by the recipe and return what ``measure`` saw at the recipe's moments.
 
     Minimises ``mean data loss + c/2 * sum(w**2)``. ``X`` has shape ``(N, d)``; ``y`` holds class
     numbers ``(N,)`` for ``softmax``, zeros and ones for ``binary``, real targets ``(N,)`` or
-    ``(N, K)`` for the squared losses. Each step takes the whole data, or a batch of
-    ``batch_size`` from the member's own order. Step 0 of ``at`` is the start; by default only the
-    last step is measured. Trajectories are those of ``torch.optim`` on ``torch.nn`` modules.
+    ``(N, K)`` for the squared losses. Batches come from each member's own order.
+    Trajectories are those of ``torch.optim`` on ``torch.nn`` modules.
 
     A member that diverged is taken out; the others train on as if it had not been there.
     ``memory`` bounds, in bytes, the weights, buffers and activations held at once, whatever the
@@ -147,106 +127,90 @@ def train(
     Raises ``ValueError`` naming the value and what is allowed, before anything is computed.
 
     >>> from l2scaling.laws import shapes as networks
-    >>> pair = Members(seeds=0, penalty_coefficients=[0.1, 10.0], learning_rates=0.1)
+    >>> pair = Members(seeds=0, penalty_coefficients=[0.1, 10.0])
     >>> line = np.linspace(-1, 1, 8)[:, None]
-    >>> left = train(line, 3 * line, networks.dense_layers([1, 1]), pair, lambda nets: {"w": nets.weights[0]},
-    ...              steps=500, loss="half-squared")
+    >>> recipe = Recipe(500, learning_rate=0.1, loss="half-squared")
+    >>> one_weight = networks.dense_layers([1, 1])
+    >>> left = train(line, 3 * line, one_weight, pair, recipe, lambda nets: {"w": nets.weights[0]})
     >>> mean_square = np.mean(line**2)
     >>> bool(np.allclose(left.values["w"].ravel(), 3 * mean_square / (mean_square + [0.1, 10.0]), rtol=1e-5))
     True
     """
-    _one_of("loss", loss, LOSSES)
-    _one_of("activation", activation, ACTIVATIONS)
-    _one_of("optimizer", optimizer, OPTIMIZERS)
-    _one_of("dtype", dtype, tuple(DTYPES))
-    place = _device(device)
-    if not 0 <= momentum < 1 or (momentum and optimizer != "sgd"):
-        raise ValueError(f"momentum {momentum} with {optimizer}: allowed 0 to below 1, and 0 unless sgd")
-    if steps < 1:
-        raise ValueError(f"steps {steps}: allowed 1 or more")
-    moments = tuple(int(step) for step in ((steps,) if at is None else at))
-    if not moments or list(moments) != sorted(set(moments)) or moments[0] < 0 or moments[-1] > steps:
-        raise ValueError(f"at {moments}: allowed increasing steps from 0 to {steps}")
-    inputs = torch.as_tensor(X).to(place, DTYPES[dtype])
+    inputs = torch.as_tensor(X).to(find_device(recipe.device), DTYPES[recipe.dtype])
     _fitting(inputs, layers)
-    targets = as_targets(y, layers[-1].outputs, loss).to(inputs)
+    targets = as_targets(y, layers[-1].outputs, recipe.loss).to(inputs)
     if len(targets) != len(inputs):
         raise ValueError(f"{len(targets)} targets for {len(inputs)} inputs: allowed one each")
-    if batch_size is not None and not 1 <= batch_size <= len(inputs):
-        raise ValueError(f"batch_size {batch_size}: allowed 1 to the {len(inputs)} samples, or None for all")
-    plan = Plan(
-        inputs,
-        targets,
-        layers,
-        loss,
-        activation,
-        optimizer,
-        momentum,
-        steps,
-        moments,
-        batch_size,
-        initializer or find_initializer("he"),
-    )
-    workers, size = _share(plan, len(members), memory)
+    if recipe.batch_size is not None and not 1 <= recipe.batch_size <= len(inputs):
+        raise ValueError(
+            f"batch_size {recipe.batch_size}: allowed 1 to the {len(inputs)} samples, or None for all"
+        )
+    if members.learning_rates is None:
+        members = replace(members, learning_rates=recipe.learning_rate)
+    common = inputs, targets, layers, recipe
+    workers, size = _share(inputs, targets, member_bytes(*common), len(members), memory)
     groups = [members[start : start + size] for start in range(0, len(members), size)]
-    with tqdm(
-        total=len(members) * steps, unit="step", leave=False, disable=None if progress else True
-    ) as bar:
-        return _joined(_run(plan, groups, measure, workers, bar))
+    total = len(members) * recipe.steps
+    with tqdm(total=total, unit="step", leave=False, disable=None if progress else True) as bar:
+        parts = _run(partial(Cohort, *common), groups, measure, workers, bar)
+    values = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
+    return Trained(values, np.concatenate([diverged for _, diverged in parts]))
 
 
-def _run(
-    plan: Plan, groups: list[Members], measure: Measure, workers: int, bar: Any
-) -> list[tuple[dict[str, np.ndarray], np.ndarray]]:
+_Begin = Callable[[Members], Cohort]  # draws the start of some members
+_Part = tuple[dict[str, np.ndarray], np.ndarray]  # what a cohort leaves: values, and who diverged when
+
+
+def _run(begin: _Begin, groups: list[Members], measure: Measure, workers: int, bar: Any) -> list[_Part]:
     """Train the groups, one to a thread; a failure or an interrupt stops them all."""
     stop = Event()
     threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, initializer=_settle, initargs=(workers > 1,))
+    pool = ThreadPoolExecutor(workers, initializer=_prepare_thread, initargs=(workers > 1,))
     try:
-        return list(pool.map(lambda group: _train_group(plan, group, measure, stop, bar), groups))
+        return list(pool.map(lambda group: _train_cohort(begin, group, measure, stop, bar), groups))
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(threads)
 
 
-def _settle(alone: bool) -> None:
+def _prepare_thread(alone: bool) -> None:
     """Prepare a thread: the processor's threads are shared out already, and denormals cost time."""
     if alone:
         torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
 
-def _train_group(
-    plan: Plan, members: Members, measure: Measure, stop: Event, bar: Any
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    group = Group(plan, members)
+def _train_cohort(begin: _Begin, members: Members, measure: Measure, stop: Event, bar: Any) -> _Part:
+    cohort = begin(members)
+    steps, moments = cohort.recipe.steps, cohort.recipe.moments
     seen: list[_Seen] = []
-    if plan.at[0] == 0:
-        seen.append(_seen(group, measure))
+    if moments[0] == 0:
+        seen.append(_seen(cohort, measure))
     shown = 0
-    for step in range(1, plan.steps + 1):
-        if len(group.alive):
-            group.step(step)
-        if step % _CHECK_EVERY == 0 or step in plan.at or step == plan.steps:
+    for step in range(1, steps + 1):
+        if len(cohort.alive):
+            cohort.step(step)
+        if step % _CHECK_EVERY == 0 or step in moments or step == steps:
             if stop.is_set():
                 break
-            group.drop_diverged(step)
+            cohort.drop_diverged(step)
             bar.update(len(members) * (step - shown))
             shown = step
-            if step in plan.at:
-                seen.append(_seen(group, measure))
+            if step in moments:
+                seen.append(_seen(cohort, measure))
     # where nobody lived to be measured, the start tells names and shapes
-    example = next((values for _, values in seen if values), None) or _seen(Group(plan, members), measure)[1]
-    return {name: _filled(name, like, seen, len(members)) for name, like in example.items()}, group.diverged
+    example = next((values for _, values in seen if values), None) or _seen(begin(members), measure)[1]
+    return {name: _filled(name, like, seen, len(members)) for name, like in example.items()}, cohort.diverged
 
 
-def _seen(group: Group, measure: Measure) -> _Seen:
-    if not len(group.alive):
-        return group.alive, {}
-    plan = group.plan
-    seen = measure(Networks(group.weights, group.members[group.alive], plan.loss, plan.activation))
-    return group.alive.copy(), {name: value.numpy(force=True).copy() for name, value in seen.items()}
+def _seen(cohort: Cohort, measure: Measure) -> _Seen:
+    if not len(cohort.alive):
+        return cohort.alive, {}
+    recipe = cohort.recipe
+    networks = Networks(cohort.weights, cohort.members[cohort.alive], recipe.loss, recipe.activation)
+    seen = measure(networks)
+    return cohort.alive.copy(), {name: value.numpy(force=True).copy() for name, value in seen.items()}
 
 
 def _filled(name: str, like: np.ndarray, seen: list[_Seen], count: int) -> np.ndarray:
@@ -259,43 +223,19 @@ def _filled(name: str, like: np.ndarray, seen: list[_Seen], count: int) -> np.nd
     return stacked
 
 
-def _joined(parts: list[tuple[dict[str, np.ndarray], np.ndarray]]) -> Trained:
-    values = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
-    return Trained(values, np.concatenate([diverged for _, diverged in parts]))
-
-
-def _share(plan: Plan, count: int, memory: float) -> tuple[int, int]:
-    """Return how many groups train at once, and how many members make a group."""
-    shared = sum(tensor.numel() * tensor.element_size() for tensor in (plan.X, plan.targets))
-    room = int((memory - shared) // plan.member_bytes)
+def _share(X: Tensor, targets: Tensor, each: int, count: int, memory: float) -> tuple[int, int]:
+    """Return how many groups train at once, and how many members, of ``each`` bytes, make a group."""
+    shared = sum(tensor.numel() * tensor.element_size() for tensor in (X, targets))
+    room = int((memory - shared) // each)
     if room < 1:
-        needed = shared + plan.member_bytes
         raise ValueError(
-            f"memory {memory:.0f} bytes: one network and its data need {needed}; allowed that or more"
+            f"memory {memory:.0f} bytes: one network and its data need {shared + each}; allowed that or more"
         )
-    if plan.X.device.type != "cpu":
+    if X.device.type != "cpu":
         return 1, min(room, count)
     workers = min(torch.get_num_threads(), room)
     lanes = max(2, workers)  # at least two, so that one thread and two give the same groups
-    size = min(-(-count // lanes), max(1, _CACHE // plan.member_bytes), max(1, room // workers))
-    return workers, size
-
-
-def _one_of(what: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{what} {value!r} is unknown; allowed: {', '.join(allowed)}")
-
-
-def _device(name: str) -> torch.device:
-    try:
-        place = torch.device(name)
-        if place.type != "cpu" and not (
-            place.type == "cuda" and (place.index or 0) < torch.cuda.device_count()
-        ):
-            raise RuntimeError
-    except RuntimeError:
-        raise ValueError(f"device {name!r} is not here; allowed: cpu, and cuda with a GPU") from None
-    return place
+    return workers, min(-(-count // lanes), max(1, _CACHE // each), max(1, room // workers))
 
 
 def _fitting(X: Tensor, layers: Sequence[Layer]) -> None:

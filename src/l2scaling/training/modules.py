@@ -1,13 +1,12 @@
-"""torch.nn networks and torch.optim optimisers, as users have them."""
+"""torch.nn networks, torch.optim optimisers and the loop between them, as users have them."""
 
-import itertools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import torch
 
-from l2scaling.laws.shapes import Initializer, Layer
+from l2scaling.laws.shapes import Initializer, Layer, find_initializer, multilayer
 
 Make = Callable[[list], torch.optim.Optimizer]
 """Takes parameters, or groups of them, and returns the optimiser that will move them."""
@@ -15,7 +14,7 @@ Make = Callable[[list], torch.optim.Optimizer]
 MOMENTUM, SECOND = 0.9, 0.999
 """torch's default decay rates of Adam's two moving averages."""
 
-OPTIMIZERS = ("SGD", "Adam", "AdamW")
+TORCH_OPTIMIZERS = ("SGD", "Adam", "AdamW")
 
 NO_EPSILON = 1e-300  # in place of zero, which torch refuses or divides by; vanishes beside any variance
 
@@ -32,18 +31,43 @@ def optimizer(name: str, learning_rate: float, coefficient: float, epsilon: floa
     >>> w.item()
     0.875
     """
-    if name == "SGD":
-        return partial(torch.optim.SGD, lr=learning_rate, weight_decay=coefficient, fused=True)
-    if name in ("Adam", "AdamW"):
-        kind: Any = torch.optim.Adam if name == "Adam" else torch.optim.AdamW
-        settings: dict[str, Any] = {"betas": (MOMENTUM, SECOND), "eps": epsilon, "fused": True}
-        return partial(kind, lr=learning_rate, weight_decay=coefficient, **settings)
-    raise ValueError(f"optimizer {name!r} is unknown; allowed: {', '.join(OPTIMIZERS)}")
+    if name not in TORCH_OPTIMIZERS:
+        raise ValueError(f"optimizer {name!r} is unknown; allowed: {', '.join(TORCH_OPTIMIZERS)}")
+    options: dict[str, Any] = {} if name == "SGD" else {"betas": (MOMENTUM, SECOND), "eps": epsilon}
+    kind = getattr(torch.optim, name)
+    return partial(kind, lr=learning_rate, weight_decay=coefficient, fused=True, **options)
+
+
+def descend(
+    optimizer: torch.optim.Optimizer, loss: Callable[[], torch.Tensor | None], steps: int,
+    see: Callable[[], Any] = lambda: None,
+) -> list[Any]:  # fmt: skip
+    """Take steps of an optimiser; return what ``see`` returned before the first and after each.
+
+    Autograd differentiates what ``loss`` returns; a ``loss`` that fills the gradients itself returns
+    None. Raises ``ValueError`` if ``steps`` is negative.
+
+    >>> w = torch.ones(1, requires_grad=True)
+    >>> descend(torch.optim.SGD([w], lr=0.5), lambda: w.square().sum() / 2, 2, w.item)
+    [1.0, 0.5, 0.25]
+    """
+    if steps < 0:
+        raise ValueError(f"steps {steps}: allowed 0 or more")
+    seen = [see()]
+    for _ in range(steps):
+        value = loss()
+        if value is not None:
+            optimizer.zero_grad()
+            value.backward()
+        optimizer.step()
+        seen.append(see())
+    return seen
 
 
 def torch_network(
-    layers: Sequence[Layer], initializer: Initializer, random: torch.Generator
-) -> torch.nn.Sequential:
+    layers: Sequence[Layer], initializer: Initializer, random: torch.Generator,
+    dtype: torch.dtype = torch.float32,
+) -> torch.nn.Sequential:  # fmt: skip
     """Build the ReLU network of dense ``layers``, without biases, drawn by the initialiser.
 
     >>> from l2scaling.laws.shapes import dense_layers, find_initializer
@@ -53,7 +77,9 @@ def torch_network(
     """
     parts: list[torch.nn.Module] = []
     for layer in layers:
-        linear = torch.nn.utils.skip_init(torch.nn.Linear, layer.inputs, layer.outputs, bias=False)
+        linear = torch.nn.utils.skip_init(
+            torch.nn.Linear, layer.inputs, layer.outputs, bias=False, dtype=dtype
+        )
         with torch.no_grad():
             initializer.draw(linear.weight, layer, random)
         parts += [linear, torch.nn.ReLU()]
@@ -72,17 +98,15 @@ def normalised_network(
     >>> sum(w.numel() for w in normalised_network(64, 32, 10, 3, torch.Generator()).parameters())
     3392
     """
-    if depth < 2:
-        raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
-    sides = [inputs, *[width] * (depth - 1), outputs]
     modules: list[torch.nn.Module] = []
-    for place, (fan_in, fan_out) in enumerate(itertools.pairwise(sides), 1):
-        layer = torch.nn.Linear(fan_in, fan_out, bias=False, dtype=torch.float64)
-        torch.nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=random)
-        modules.append(layer)
-        if place < depth:
-            normalise = torch.nn.BatchNorm1d(width, eps=NO_EPSILON, affine=False, track_running_stats=False)
-            modules += [normalise, torch.nn.ReLU()]
+    for one in torch_network(
+        multilayer(inputs, width, outputs, depth), find_initializer("he"), random, torch.float64
+    ):
+        if isinstance(one, torch.nn.ReLU):
+            modules.append(
+                torch.nn.BatchNorm1d(width, eps=NO_EPSILON, affine=False, track_running_stats=False)
+            )
+        modules.append(one)
     return torch.nn.Sequential(*modules)
 
 

@@ -12,8 +12,9 @@ from torch import Tensor
 from l2scaling.laws.shapes import Initializer, Layer
 from l2scaling.seeds import generator
 from l2scaling.training.losses import error_signal
+from l2scaling.training.recipe import Recipe
 
-EXPLODED = 1e9
+LARGEST_WEIGHT = 1e9
 """A member with a weight that is not finite, or larger than this, has diverged."""
 
 _ADAM_BETAS, _ADAM_EPSILON = (0.9, 0.999), 1e-8
@@ -25,7 +26,8 @@ class Members:
 
     Every field is one number for all or a sequence, and becomes an array of shape ``(M,)``.
     The seed decides both the start and the order of the data, in separate streams: members
-    with one seed differ only by their settings. Under ``adamw`` c is the decoupled λ.
+    with one seed differ only by their settings. Under ``adamw`` c is the decoupled λ. Without learning
+    rates the recipe's is taken.
     Raises ``ValueError`` for unequal lengths, a negative c or a learning rate that is not
     positive.
 
@@ -35,13 +37,14 @@ class Members:
 
     seeds: Any
     penalty_coefficients: Any
-    learning_rates: Any
+    learning_rates: Any = None
 
     def __post_init__(self) -> None:
+        kinds = {"seeds": None, "penalty_coefficients": float, "learning_rates": float}
         fields = {
-            "seeds": np.atleast_1d(np.asarray(self.seeds)),
-            "penalty_coefficients": np.atleast_1d(np.asarray(self.penalty_coefficients, float)),
-            "learning_rates": np.atleast_1d(np.asarray(self.learning_rates, float)),
+            name: np.atleast_1d(np.asarray(getattr(self, name), kind))
+            for name, kind in kinds.items()
+            if getattr(self, name) is not None
         }
         count = max(len(values) for values in fields.values())
         for name, values in fields.items():
@@ -51,13 +54,15 @@ class Members:
         if not np.issubdtype(self.seeds.dtype, np.integer):
             raise ValueError(f"seeds {self.seeds.tolist()[0]!r}: allowed integers")
         _all("penalty coefficient", self.penalty_coefficients, self.penalty_coefficients >= 0, "0 or more")
-        _all("learning rate", self.learning_rates, self.learning_rates > 0, "above 0")
+        if self.learning_rates is not None:
+            _all("learning rate", self.learning_rates, self.learning_rates > 0, "above 0")
 
     def __len__(self) -> int:
         return len(self.seeds)
 
     def __getitem__(self, rows: Any) -> "Members":
-        return Members(self.seeds[rows], self.penalty_coefficients[rows], self.learning_rates[rows])
+        rates = None if self.learning_rates is None else self.learning_rates[rows]
+        return Members(self.seeds[rows], self.penalty_coefficients[rows], rates)
 
 
 def _all(name: str, values: np.ndarray, good: np.ndarray, allowed: str) -> None:
@@ -66,9 +71,11 @@ def _all(name: str, values: np.ndarray, good: np.ndarray, allowed: str) -> None:
         raise ValueError(f"{name} {values[~good][0]!s}: allowed {allowed}")
 
 
-def start_weights(layers: Sequence[Layer], initializer: Initializer, seed: int) -> list[Tensor]:
-    """Draw the weights with which the member of this seed starts, in float64, input layer first."""
-    random = generator(seed, 0)
+def start_weights(layers: Sequence[Layer], initializer: Initializer, random: torch.Generator) -> list[Tensor]:
+    """Draw the weights with which a member starts, in float64, input layer first.
+
+    The stream of a seed is ``generator(seed, 0)``.
+    """
     weights = [torch.empty(layer.outputs, layer.inputs, dtype=torch.float64) for layer in layers]
     for weight, layer in zip(weights, layers, strict=True):
         initializer.draw(weight, layer, random)
@@ -89,132 +96,113 @@ def data_order(samples: int, batch_size: int, seed: int) -> Iterator[Tensor]:
         yield order[: samples // batch_size * batch_size].view(-1, batch_size)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """All that the members of an ensemble have in common."""
-
-    X: Tensor
-    targets: Tensor
-    layers: Sequence[Layer]
-    loss: str
-    activation: str
-    optimizer: str
-    momentum: float
-    steps: int
-    at: tuple[int, ...]
-    batch_size: int | None
-    initializer: Initializer
-
-    @property
-    def rows(self) -> int:
-        return self.batch_size or len(self.X)
-
-    @property
-    def member_bytes(self) -> int:
-        """Bytes that one member occupies by its weights, the optimiser's buffers, activations and signals."""
-        buffers = 2 if self.optimizer == "sgd" else 4
-        parameters = buffers * sum(layer.count for layer in self.layers)
-        activations = 2 * self.rows * sum(layer.outputs for layer in self.layers)
-        order = len(self.X) * 8 if self.batch_size else 0
-        gathered = self.rows * (self.X.shape[1] + self.targets.shape[1]) if self.batch_size else 0
-        return self.X.element_size() * (parameters + activations + gathered) + order
+def member_bytes(X: Tensor, targets: Tensor, layers: Sequence[Layer], recipe: Recipe) -> int:
+    """Return the bytes of one member: its weights, the optimiser's buffers, activations and signals."""
+    rows = recipe.batch_size or len(X)
+    parameters = (2 if recipe.optimizer == "sgd" else 4) * sum(layer.count for layer in layers)
+    activations = 2 * rows * sum(layer.outputs for layer in layers)
+    order = len(X) * 8 if recipe.batch_size else 0
+    gathered = rows * (X.shape[1] + targets.shape[1]) if recipe.batch_size else 0
+    return X.element_size() * (parameters + activations + gathered) + order
 
 
-class Group:
+class Cohort:
     """Members that are trained together: their weights, buffers and place in the data."""
 
-    def __init__(self, plan: Plan, members: Members) -> None:
-        self.plan, self.members = plan, members
+    def __init__(
+        self, X: Tensor, targets: Tensor, layers: Sequence[Layer], recipe: Recipe, members: Members
+    ) -> None:
+        self.X, self.targets, self.layers, self.recipe, self.members = X, targets, layers, recipe, members
+        self.rows = recipe.batch_size or len(X)
         self.alive = np.arange(len(members))
         self.diverged = np.full(len(members), -1)
         seeds = members.seeds.tolist()
-        drawn = [start_weights(plan.layers, plan.initializer, seed) for seed in seeds]
-        self.weights = [torch.stack(layer).to(plan.X) for layer in zip(*drawn, strict=True)]
+        drawn = [start_weights(layers, recipe.initializer, generator(seed, 0)) for seed in seeds]
+        self.weights = [torch.stack(layer).to(X) for layer in zip(*drawn, strict=True)]
         self.states = [
             [torch.zeros_like(weight) for weight in self.weights]
-            for _ in range(1 if plan.optimizer == "sgd" else 3)
+            for _ in range(1 if recipe.optimizer == "sgd" else 3)
         ]
-        if plan.batch_size:
-            self.orders = [data_order(len(plan.X), plan.batch_size, seed) for seed in seeds]
+        if recipe.batch_size:
+            self.orders = [data_order(len(X), recipe.batch_size, seed) for seed in seeds]
         self._allocate()
 
     def _allocate(self) -> None:
         """Make the scratch space for the members now alive."""
-        plan, m = self.plan, len(self.alive)
+        X, m, rows = self.X, len(self.alive), self.rows
         kept = self.members[self.alive]
-        self.c = column(kept.penalty_coefficients, plan.X)
-        self.rate = column(kept.learning_rates, plan.X)
-        self.hidden = [plan.X.new_empty(m, layer.outputs, plan.rows) for layer in plan.layers]
+        self.c = column(kept.penalty_coefficients, X)
+        self.rate = column(kept.learning_rates, X)
+        self.hidden = [X.new_empty(m, layer.outputs, rows) for layer in self.layers]
         self.signals = [torch.empty_like(hidden) for hidden in self.hidden]
-        if plan.batch_size:
-            self.inputs = plan.X.new_empty(m, plan.rows, plan.X.shape[1])
-            self.wanted = plan.X.new_empty(m, plan.rows, plan.targets.shape[1])
+        if self.recipe.batch_size:
+            self.inputs = X.new_empty(m, rows, X.shape[1])
+            self.wanted = X.new_empty(m, rows, self.targets.shape[1])
 
     def drop_diverged(self, step: int) -> None:
         """Take out members whose weights left all bounds; the others do not notice."""
         largest = torch.stack([weight.abs().amax((1, 2)) for weight in self.weights]).amax(0)
-        fine = (largest <= EXPLODED).cpu().numpy()
+        fine = (largest <= LARGEST_WEIGHT).cpu().numpy()
         if fine.all():
             return
         self.diverged[self.alive[~fine]] = step
         self.alive = self.alive[fine]
-        rows = torch.as_tensor(np.flatnonzero(fine), device=self.plan.X.device)
+        rows = torch.as_tensor(np.flatnonzero(fine), device=self.X.device)
         self.weights = [weight[rows] for weight in self.weights]
         self.states = [[one[rows] for one in state] for state in self.states]
         self._allocate()
 
     def next_batch(self, step: int) -> None:
-        plan = self.plan
-        if not plan.batch_size:
+        if not self.recipe.batch_size:
             return
-        place = (step - 1) % (len(plan.X) // plan.batch_size)
+        place = (step - 1) % (len(self.X) // self.rows)
         if place == 0:
-            self.epoch = torch.stack([next(order) for order in self.orders]).to(plan.X.device)
-        rows = self.epoch[torch.as_tensor(self.alive, device=plan.X.device), place].view(-1)
-        torch.index_select(plan.X, 0, rows, out=self.inputs.view(-1, plan.X.shape[1]))
-        torch.index_select(plan.targets, 0, rows, out=self.wanted.view(-1, plan.targets.shape[1]))
+            self.epoch = torch.stack([next(order) for order in self.orders]).to(self.X.device)
+        rows = self.epoch[torch.as_tensor(self.alive, device=self.X.device), place].view(-1)
+        torch.index_select(self.X, 0, rows, out=self.inputs.view(-1, self.X.shape[1]))
+        torch.index_select(self.targets, 0, rows, out=self.wanted.view(-1, self.targets.shape[1]))
 
     def forward(self) -> None:
         for number, (weight, out) in enumerate(zip(self.weights, self.hidden, strict=True)):
             if number:
                 torch.bmm(weight, self.hidden[number - 1], out=out)
-            elif self.plan.batch_size:
+            elif self.recipe.batch_size:
                 torch.bmm(weight, self.inputs.transpose(1, 2), out=out)
             else:  # one set of inputs for all: a single product
-                torch.mm(weight.flatten(0, 1), self.plan.X.T, out=out.flatten(0, 1))
-            if self.plan.activation == "relu" and number + 1 < len(self.weights):
+                torch.mm(weight.flatten(0, 1), self.X.T, out=out.flatten(0, 1))
+            if self.recipe.activation == "relu" and number + 1 < len(self.weights):
                 out.relu_()
 
     def backward(self, beta: float) -> None:
         """Add the data gradients to ``beta`` times what the first buffers hold."""
-        plan, gradients = self.plan, self.states[0]
-        wanted = self.wanted.transpose(1, 2) if plan.batch_size else plan.targets.T
+        recipe, gradients = self.recipe, self.states[0]
+        wanted = self.wanted.transpose(1, 2) if recipe.batch_size else self.targets.T
         torch.div(
-            error_signal(self.hidden[-1], wanted, plan.loss, classes=1), plan.rows, out=self.signals[-1]
+            error_signal(self.hidden[-1], wanted, recipe.loss, classes=1), self.rows, out=self.signals[-1]
         )
         for number in reversed(range(1, len(self.weights))):
             below, signal = self.hidden[number - 1], self.signals[number]
             torch.baddbmm(gradients[number], signal, below.transpose(1, 2), beta=beta, out=gradients[number])
             onward = self.signals[number - 1]
             torch.bmm(self.weights[number].transpose(1, 2), signal, out=onward)
-            if plan.activation == "relu":
+            if recipe.activation == "relu":
                 torch.ops.aten.threshold_backward.grad_input(onward, below, 0, grad_input=onward)
         first, signal = gradients[0], self.signals[0]
-        if plan.batch_size:
+        if recipe.batch_size:
             torch.baddbmm(first, signal, self.inputs, beta=beta, out=first)
         else:
             flat = first.flatten(0, 1)
-            torch.addmm(flat, signal.flatten(0, 1), plan.X, beta=beta, out=flat)
+            torch.addmm(flat, signal.flatten(0, 1), self.X, beta=beta, out=flat)
 
     def update(self, step: int) -> None:
-        if self.plan.optimizer == "sgd":
+        if self.recipe.optimizer == "sgd":
             for weight, velocity in zip(self.weights, self.states[0], strict=True):
                 velocity.addcmul_(weight, self.c)
                 weight.addcmul_(velocity, -self.rate)
             return
         (first, second), scales = _ADAM_BETAS, [1 - beta**step for beta in _ADAM_BETAS]
         for weight, gradient, mean, square in zip(self.weights, *self.states, strict=True):
-            if self.plan.optimizer == "adam":
+            if self.recipe.optimizer == "adam":
                 gradient.addcmul_(weight, self.c)
             else:
                 weight.mul_(1 - self.rate * self.c)
@@ -227,7 +215,7 @@ class Group:
     def step(self, number: int) -> None:
         self.next_batch(number)
         self.forward()
-        self.backward(self.plan.momentum)
+        self.backward(self.recipe.momentum)
         self.update(number)
 
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from l2scaling.laws import shapes
-from l2scaling.training import ensembles
-from l2scaling.training.modules import optimizer
+from l2scaling.training.ensembles import Networks, train
+from l2scaling.training.modules import descend, optimizer, torch_network
+from l2scaling.training.recipe import Recipe
 from l2scaling.training.steps import Members
 
 
@@ -42,21 +43,18 @@ def train_unfed(
     """
     X, y = data
     unfed = (X == 0).all(0)
-    first, last = torch.empty(width, X.shape[1]).double(), torch.empty(int(y.max()) + 1, width).double()
-    for weight in (first, last):
-        torch.nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=random)
-        weight.requires_grad_()
-    mover = optimizer(name, learning_rate, coefficient)([first, last])
-    seen = [first.detach()[:, unfed].flatten().clone()]
-    for _ in range(steps):
-        mover.zero_grad()
-        torch.nn.functional.cross_entropy((X @ first.T).relu() @ last.T, y).backward()
-        mover.step()
-        seen.append(first.detach()[:, unfed].flatten().clone())
+    layers = shapes.multilayer(X.shape[1], width, int(y.max()) + 1, 2)
+    model = torch_network(layers, shapes.find_initializer("he"), random, torch.float64)
+    first = next(model.parameters())
+    seen = descend(
+        optimizer(name, learning_rate, coefficient)(list(model.parameters())),
+        lambda: torch.nn.functional.cross_entropy(model(X), y), steps,
+        lambda: first.detach()[:, unfed].flatten(),
+    )  # fmt: skip
     return torch.stack(seen)
 
 
-class Settled(NamedTuple):
+class AtRest(NamedTuple):
     """Networks trained by AdamW on mini-batches, arrays of shape ``(decays, seeds)``.
 
     ``total`` is ``λ/2 * sum(w**2)`` over the noise law ηP/4; ``fluctuating`` the same of the
@@ -68,10 +66,10 @@ class Settled(NamedTuple):
     spread: np.ndarray
 
 
-def settle_in_batches(
+def rest_in_batches(
     X: np.ndarray, y: np.ndarray, width: int, decays: Sequence[float], learning_rate: float,
     seeds: Sequence[int], device: str = "cpu", periods: float = 8, batch_size: int = 16,
-) -> Settled:  # fmt: skip
+) -> AtRest:  # fmt: skip
     """Train networks of three weight layers by AdamW for ``periods`` of the first, smallest decay.
 
     A period is the time constant 1/(2ηλ) in steps. The variance of a weight over time is taken
@@ -79,23 +77,23 @@ def settle_in_batches(
 
     >>> line = np.linspace(-1, 1, 20)[:, None]
     >>> signs = (line[:, 0] > 0).astype(int)
-    >>> settle_in_batches(line, signs, 4, [1.0], 0.1, [0, 1], batch_size=4).total.shape
+    >>> rest_in_batches(line, signs, 4, [1.0], 0.1, [0, 1], batch_size=4).total.shape
     (1, 2)
     """
     steps = round(periods / 2 / (learning_rate * decays[0]))
     moments = np.linspace(steps / 2, steps, 8).astype(int)
     coefficients = np.repeat(decays, len(seeds))
     layers = shapes.multilayer(X.shape[1], width, int(y.max()) + 1, depth=3)
-    done = ensembles.train(
-        X, y, layers,
-        Members(np.tile(np.asarray(seeds), len(decays)), coefficients, learning_rate),
-        lambda nets: {
-            "layers": nets.sum_squares(),
-            "weights": torch.cat([weight.flatten(1) for weight in nets.weights], 1),
-        },
-        steps=steps, at=moments.tolist(),
-        optimizer="adamw", batch_size=batch_size, device=device,
-    )  # fmt: skip
+
+    def measure(nets: Networks) -> dict[str, Tensor]:
+        weights = torch.cat([weight.flatten(1) for weight in nets.weights], 1)
+        return {"layers": nets.sum_squares(), "weights": weights}
+
+    recipe = Recipe(
+        steps, learning_rate, at=moments.tolist(), optimizer="adamw", batch_size=batch_size, device=device
+    )
+    members = Members(np.tile(np.asarray(seeds), len(decays)), coefficients)
+    done = train(X, y, layers, members, recipe, measure)
     squares = done.values["layers"][:, -1]
     over_law = coefficients / 2 / (learning_rate * sum(layer.count for layer in layers) / 4)
     found = (
@@ -103,21 +101,18 @@ def settle_in_batches(
         over_law * fluctuating_square(done.values["weights"], moments, learning_rate * coefficients),
         squares.max(axis=1) / squares.min(axis=1),
     )
-    return Settled(*(one.reshape(len(decays), len(seeds)) for one in found))
+    return AtRest(*(one.reshape(len(decays), len(seeds)) for one in found))
 
 
 def spread_at_rest(
-    optimizer: str, learning_rate: float, coefficient: float, data: tuple[np.ndarray, np.ndarray],
-    steps: int, seeds: Sequence[int], device: str = "cpu", momentum: float = 0.0,
-) -> np.ndarray:  # fmt: skip
-    """Train networks of three weight layers, 32 wide, on the full batch; return by seed the largest
-    over the smallest layer's sum of squares.
+    recipe: Recipe, coefficient: float, data: tuple[np.ndarray, np.ndarray], seeds: Sequence[int]
+) -> np.ndarray:
+    """Train networks of three weight layers, 32 wide; return by seed the largest over the smallest
+    layer's sum of squares.
     """
     X, y = data
-    done = ensembles.train(
-        X, y, shapes.multilayer(X.shape[1], 32, int(y.max()) + 1, depth=3),
-        Members(seeds, coefficient, learning_rate), lambda nets: {"layers": nets.sum_squares()},
-        steps=steps, optimizer=optimizer, momentum=momentum, device=device,
-    )  # fmt: skip
+    layers = shapes.multilayer(X.shape[1], 32, int(y.max()) + 1, depth=3)
+    members = Members(seeds, coefficient)
+    done = train(X, y, layers, members, recipe, lambda nets: {"layers": nets.sum_squares()})
     squares = done.values["layers"][:, -1]
     return squares.max(axis=1) / squares.min(axis=1)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from l2scaling.seeds import generator
-from l2scaling.training import ensembles
-from l2scaling.training.modules import MOMENTUM, Make, optimizer
+from l2scaling.training.modules import MOMENTUM, Make, descend, optimizer
+from l2scaling.training.recipe import find_device
 
 
 def drive(make: Make, start: Tensor, draw: Callable[[Tensor], object], steps: int) -> Tensor:
@@ -21,24 +21,20 @@ def drive(make: Make, start: Tensor, draw: Callable[[Tensor], object], steps: in
     >>> drive(optimizer("SGD", 0.5, 0.0), torch.ones(1), lambda gradient: gradient.fill_(1), 3).item()
     -0.5
     """
-    if steps < 0:
-        raise ValueError(f"steps {steps}: allowed 0 or more")
     weights = start.clone()
-    weights.grad = torch.empty_like(weights)
-    mover = make([weights])
-    for _ in range(steps):
-        draw(weights.grad)
-        mover.step()
+    gradient = weights.grad = torch.empty_like(weights)
+
+    def fill() -> None:
+        draw(gradient)
+
+    descend(make([weights]), fill, steps)
     return weights
 
 
 def shift_by_penalty(
-    make: Callable[[float], Make],
-    coefficient: float,
-    start: Tensor,
-    draw: Callable[[], Callable[[Tensor], object]],
-    steps: int,
-) -> Tensor:
+    make: Callable[[float], Make], coefficient: float, start: Tensor,
+    draw: Callable[[], Callable[[Tensor], object]], steps: int,
+) -> Tensor:  # fmt: skip
     """Return the mean shift per step that the penalty causes: with ``coefficient`` against without.
 
     ``make(c)`` returns the maker of the optimiser; ``draw()`` starts the same stream of
@@ -157,7 +153,7 @@ def he_starts(P: int, random: torch.Generator, device: str = "cpu", least: int =
     torch.Size([4, 5000])
     """
     start = torch.randn(max(1, least // P), P, generator=random) * (2 / P**0.5) ** 0.5
-    return start.to(ensembles._device(device))
+    return start.to(find_device(device))
 
 
 def starts_on_both_sides(mean_square: float, networks: int, P: int) -> Tensor:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from l2scaling.training.modules import NO_EPSILON, optimizer
+from l2scaling.training.modules import NO_EPSILON, descend, optimizer
 
 
 class Rescaling(NamedTuple):
@@ -32,15 +32,9 @@ class Trajectory(NamedTuple):
 
 
 def train_rescaled(
-    name: str,
-    build: Callable[[], torch.nn.Sequential],
-    data: tuple[Tensor, Tensor],
-    learning_rate: float,
-    coefficient: float,
-    steps: int,
-    factor: float = 1.0,
-    rule: Rescaling | None = None,
-) -> Trajectory:
+    name: str, build: Callable[[], torch.nn.Sequential], data: tuple[Tensor, Tensor], learning_rate: float,
+    coefficient: float, steps: int, factor: float = 1.0, rule: Rescaling | None = None,
+) -> Trajectory:  # fmt: skip
     """Train a normalised network whose hidden weights start ``factor`` times as large.
 
     Learning rate and coefficient of the hidden layers are multiplied by the powers of ``factor``
@@ -58,14 +52,8 @@ def train_rescaled(
     c = coefficient * factor**powers.coefficient
     inner = {"params": hidden, "lr": learning_rate * factor**powers.rate, "weight_decay": c}
     mover = optimizer(name, learning_rate, coefficient, NO_EPSILON)([inner, {"params": [last]}])
-    seen = []
-    for _ in range(steps):
-        outputs = model(X)
-        seen.append(outputs.detach())
-        mover.zero_grad()
-        torch.nn.functional.cross_entropy(outputs, y).backward()
-        mover.step()
-    seen.append(model(X).detach())
+    cost = torch.nn.functional.cross_entropy
+    seen = descend(mover, lambda: cost(model(X), y), steps, lambda: model(X).detach())
     total = c / 2 * sum(weight.detach().square().sum().item() for weight in hidden)
     return Trajectory(torch.stack(seen), total)
 

@@ -18,13 +18,6 @@ class Fold:
     value: float
 
 
-def _check(largest: float, depth: int) -> None:
-    if not largest > 0:
-        raise ValueError(f"largest singular value {largest}: allowed above 0")
-    if depth < 2:
-        raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
-
-
 def linear_fold(largest: float, depth: int) -> Fold:
     """Return the fold of a linear network of ``depth`` layers on whitened inputs.
 
@@ -38,7 +31,10 @@ def linear_fold(largest: float, depth: int) -> Fold:
     >>> linear_fold(4.0, 3)
     Fold(coefficient=3.0, value=1.0)
     """
-    _check(largest, depth)
+    if not largest > 0:
+        raise ValueError(f"largest singular value {largest}: allowed above 0")
+    if depth < 2:
+        raise ValueError(f"depth {depth}: allowed 2 weight layers or more")
     value = largest * (depth - 2) / (2 * depth - 2)
     return Fold((largest - value) * value ** (1 - 2 / depth), value)
 

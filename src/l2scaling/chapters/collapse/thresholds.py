@@ -5,48 +5,38 @@ The data loss is a mean over samples and the penalty is ``c/2 * sum(w**2)``. A n
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 
 import numpy as np
 import torch
 
-from l2scaling.laws.shapes import Layer, find_initializer
+from l2scaling.laws.shapes import Layer
 from l2scaling.training.ensembles import Networks, train
+from l2scaling.training.recipe import Recipe
 from l2scaling.training.steps import Members
 
 
-def _unchanged(coefficients: np.ndarray, count: int) -> np.ndarray:
-    return coefficients
-
-
 @dataclass(frozen=True)
-class Setting:
-    """What networks are trained on and how, apart from their shape, seed and c.
+class Experiment:
+    """What networks are trained on and by which recipe, apart from their shape, seed and c.
 
-    ``loss`` (half-squared or softmax), ``activation`` and ``initializer`` are names of ``ensembles``
-    and ``networks``. ``feel(c, P)`` returns the coefficient that the weights are given in place of c:
-    c itself, unless a chapter breaks the penalty on purpose.
+    ``feel(c, P)`` returns the coefficient that the weights are given in place of c: c itself, unless a
+    chapter breaks the penalty on purpose.
 
-    >>> Setting(np.eye(2), np.array([0, 1]), "softmax", "relu", "he", 0.1, 10).loss_at_zero.__round__(3)
+    >>> Experiment(np.eye(2), np.array([0, 1]), Recipe(10)).loss_at_zero.__round__(3)
     0.693
     """
 
     X: np.ndarray
     y: np.ndarray
-    loss: str
-    activation: str
-    initializer: str
-    learning_rate: float
-    steps: int
-    momentum: float = 0.9
-    device: str = "cpu"
-    feel: Callable[[np.ndarray, int], np.ndarray] = _unchanged
+    recipe: Recipe
+    feel: Callable[[np.ndarray, int], np.ndarray] = lambda c, count: c
 
     @property
     def loss_at_zero(self) -> float:
         """The mean data loss where all weights are zero, which is ln K, or half the mean square of y."""
-        if self.loss == "softmax":
+        if self.recipe.loss == "softmax":
             return float(np.log(self.y.max() + 1))
         return float(np.sum(self.y**2) / len(self.y) / 2)
 
@@ -72,7 +62,7 @@ def _keep(nets: Networks) -> dict[str, torch.Tensor]:
 
 
 def train_outcomes(
-    setting: Setting, layers: Sequence[Layer], starts: np.ndarray, coefficients: np.ndarray
+    experiment: Experiment, layers: Sequence[Layer], starts: np.ndarray, coefficients: np.ndarray
 ) -> Outcome:
     """Train a network from every start at every coefficient, side by side.
 
@@ -81,36 +71,26 @@ def train_outcomes(
 
     >>> from l2scaling.chapters.collapse.linear_networks import linear_task
     >>> task = linear_task(np.array([1.0]), 2, np.random.default_rng(0))
-    >>> setting = Setting(task.X, task.y, "half-squared", "linear", "glorot", 0.1, 500)
+    >>> recipe = Recipe(500, 0.1, momentum=0.9, loss="half-squared", activation="linear")
+    >>> one = Experiment(task.X, task.y, recipe)
     >>> shape = [Layer(2, 3), Layer(3, 1)]
-    >>> train_outcomes(setting, shape, np.array([5]), np.array([[0.25, 1.5]])).values.round(3).tolist()
+    >>> train_outcomes(one, shape, np.array([5]), np.array([[0.25, 1.5]])).values.round(3).tolist()
     [[[0.75], [0.0]]]
     """
     c = np.asarray(coefficients, float)
     if c.ndim != 2 or len(c) != len(starts):
         raise ValueError(f"coefficients of shape {c.shape}: allowed ({len(starts)}, C), a row a start")
-    felt = setting.feel(c, sum(layer.count for layer in layers))
-    members = Members(np.repeat(starts, c.shape[1]), felt.ravel(), setting.learning_rate)
-    trained = train(
-        setting.X,
-        setting.y,
-        layers,
-        members,
-        _keep,
-        steps=setting.steps,
-        at=(0, setting.steps),
-        loss=setting.loss,
-        activation=setting.activation,
-        momentum=setting.momentum,
-        initializer=find_initializer(setting.initializer),
-        device=setting.device,
-    )
+    felt = experiment.feel(c, sum(layer.count for layer in layers))
+    members = Members(np.repeat(starts, c.shape[1]), felt.ravel())
+    recipe = replace(experiment.recipe, at=(0, experiment.recipe.steps))
+    trained = train(experiment.X, experiment.y, layers, members, recipe, _keep)
     if (trained.diverged >= 0).any():
-        rate = setting.learning_rate
+        rate = recipe.learning_rate
         raise ArithmeticError(f"networks diverged at learning rate {rate}; allowed is a smaller one")
     squares = trained.values["squares"].astype(float).reshape(*c.shape, 2)
     values = trained.values["values"][:, -1].reshape(*c.shape, -1)
-    return Outcome(squares[..., 0], squares[..., 1], c / 2 * squares[..., 1] / setting.loss_at_zero, values)
+    left = c / 2 * squares[..., 1] / experiment.loss_at_zero
+    return Outcome(squares[..., 0], squares[..., 1], left, values)
 
 
 @dataclass(frozen=True)
@@ -156,13 +136,9 @@ def neuron_threshold(
 
 
 def bisect_thresholds(
-    crushed: Callable[[np.ndarray], np.ndarray],
-    brackets: int,
-    low: float,
-    high: float,
-    points: int,
-    rounds: int,
-) -> np.ndarray:
+    crushed: Callable[[np.ndarray], np.ndarray], brackets: int, low: float, high: float,
+    points: int, rounds: int,
+) -> np.ndarray:  # fmt: skip
     """Bracket the thresholds of several networks by bisection, many coefficients at a time.
 
     In each round ``points`` coefficients divide every bracket evenly in the logarithm;
@@ -191,12 +167,7 @@ def bisect_thresholds(
 
 
 def find_thresholds(
-    setting: Setting,
-    layers: Sequence[Layer],
-    starts: np.ndarray,
-    low: float,
-    high: float,
-    floor: float,
+    experiment: Experiment, layers: Sequence[Layer], starts: np.ndarray, low: float, high: float, floor: float
 ) -> np.ndarray:
     """Train networks from every start and bisect for the c at which each is crushed.
 
@@ -207,13 +178,14 @@ def find_thresholds(
 
     >>> from l2scaling.chapters.collapse.linear_networks import linear_task
     >>> task = linear_task(np.array([1.0]), 2, np.random.default_rng(0))
-    >>> setting = Setting(task.X, task.y, "half-squared", "linear", "glorot", 0.1, 400)
+    >>> recipe = Recipe(400, 0.1, momentum=0.9, loss="half-squared", activation="linear")
+    >>> one = Experiment(task.X, task.y, recipe)
     >>> shape = [Layer(2, 3), Layer(3, 1)]
-    >>> find_thresholds(setting, shape, np.array([5]), 0.6, 1.9, 0.003).round(2).tolist()
+    >>> find_thresholds(one, shape, np.array([5]), 0.6, 1.9, 0.003).round(2).tolist()
     [1.0]
     """
 
     def crushed(c: np.ndarray) -> np.ndarray:
-        return train_outcomes(setting, layers, starts, c).left < floor
+        return train_outcomes(experiment, layers, starts, c).left < floor
 
     return bisect_thresholds(crushed, len(starts), low, high, points=3, rounds=4)

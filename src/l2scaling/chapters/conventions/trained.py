@@ -11,6 +11,7 @@ from l2scaling.chapters.conventions.solved import HALF
 from l2scaling.datasets import Dataset
 from l2scaling.laws.shapes import multilayer
 from l2scaling.training import ensembles
+from l2scaling.training.recipe import Recipe
 from l2scaling.training.steps import Members
 
 
@@ -47,19 +48,16 @@ def validation_losses(
     """
     order = np.random.default_rng([seed, len(data.y)]).permutation(len(data.y))
     train, valid = order[: train_size(data)], order[train_size(data) :]
-    result = ensembles.train(
-        data.X[train],
-        data.y[train],
-        multilayer(data.X.shape[1], 32, data.classes or 2, depth=2),
-        Members([seed], list(coefficients), 0.05 if optimizer == "sgd" else 1e-3),
-        lambda nets: {"loss": nets.data_loss(data.X[valid], data.y[valid])},
-        steps=steps,
-        loss="softmax",
-        optimizer=optimizer,
-        momentum=0.9 if optimizer == "sgd" else 0.0,
-        batch_size=100,
-    )
-    return result.values["loss"][:, 0]
+    rate, momentum = (0.05, 0.9) if optimizer == "sgd" else (1e-3, 0.0)
+    recipe = Recipe(steps, rate, momentum=momentum, optimizer=optimizer, batch_size=100)
+    layers = multilayer(data.X.shape[1], 32, data.classes or 2, depth=2)
+    members = Members([seed], list(coefficients))
+
+    def measure(nets: ensembles.Networks) -> dict[str, torch.Tensor]:
+        return {"loss": nets.data_loss(data.X[valid], data.y[valid])}
+
+    trained = ensembles.train(data.X[train], data.y[train], layers, members, recipe, measure)
+    return trained.values["loss"][:, 0]
 
 
 def train_size(data: Dataset) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from torch import Tensor
 
 from l2scaling.laws.shapes import Layer, multilayer
 from l2scaling.training import ensembles
+from l2scaling.training.recipe import Recipe
+from l2scaling.training.splits import COMPONENTS, largest_training_set, loaded, make_split
 from l2scaling.training.steps import Members
-from l2scaling.training.tasks import COMPONENTS, largest_training_set, loaded, make_task
 
 LEARNING_RATES = {"diabetes": 0.005}
 DEFAULT_LEARNING_RATE = 0.1
@@ -46,28 +47,23 @@ WIDE_REACH = 6
 
 
 @dataclass(frozen=True)
-class Setting:
+class Subject:
     """One network on one task: everything a search holds fixed while it changes the coefficient.
 
-    ``hidden`` counts hidden layers of ``width`` units. ``momentum`` is that of SGD and zero under
+    ``hidden`` counts hidden layers of ``width`` units. The ``momentum`` of the recipe is zero under
     AdamW, where the coefficient is the decoupled λ.
     """
 
     data: str
     noise: float
-    optimizer: str
     hidden: int
     width: int
     samples: int
-    learning_rate: float
-    momentum: float
-    steps: int
-    batch_size: int
+    recipe: Recipe
 
-    @property
-    def horizon(self) -> float:
-        """Return ``learning_rate * steps / (1 - momentum)``; times c, it counts time constants."""
-        return self.learning_rate * self.steps / (1 - self.momentum)
+    def trained(self, **changes: Any) -> "Subject":
+        """Return the same network, trained by a recipe with some ``changes``."""
+        return replace(self, recipe=replace(self.recipe, **changes))
 
     def layers(self) -> list[Layer]:
         """Return the weight layers for the task's inputs and outputs."""
@@ -79,18 +75,18 @@ class Setting:
     def count(self) -> int:
         """Return P, the number of weights.
 
-        >>> Setting("digits", 0.0, "sgd", 1, 16, 256, 0.1, 0.9, 3000, 50).count
+        >>> Subject("digits", 0.0, hidden=1, width=16, samples=256, recipe=Recipe(3000)).count
         1184
         """
         return sum(layer.count for layer in self.layers())
 
 
-def default_setting(data: str, optimizer: str, noise: float = 0.0) -> Setting:
-    """Return the setting from which every study of the sweep departs: 64 hidden units, 128 samples.
+def default_subject(data: str, optimizer: str, noise: float = 0.0) -> Subject:
+    """Return what every study of the sweep departs from: 64 hidden units, 128 samples.
 
     Raises ``ValueError`` for an optimiser that is not sgd or adamw.
 
-    >>> default_setting("diabetes", "sgd").horizon.__round__()
+    >>> default_subject("diabetes", "sgd").recipe.horizon.__round__()
     150
     """
     if optimizer not in LOWEST:
@@ -98,7 +94,8 @@ def default_setting(data: str, optimizer: str, noise: float = 0.0) -> Setting:
     sgd = optimizer == "sgd"
     rate = LEARNING_RATES.get(data, DEFAULT_LEARNING_RATE) if sgd else ADAMW_LEARNING_RATE
     momentum = 0.9 if sgd else 0.0
-    return Setting(data, noise, optimizer, 1, 64, SAMPLES, rate, momentum, STEPS, BATCH_SIZE)
+    recipe = Recipe(STEPS, rate, momentum=momentum, optimizer=optimizer, batch_size=BATCH_SIZE)
+    return Subject(data, noise, 1, 64, SAMPLES, recipe)
 
 
 def lattice(optimizer: str) -> np.ndarray:
@@ -110,8 +107,8 @@ def lattice(optimizer: str) -> np.ndarray:
     return 10 ** (LOWEST[optimizer] + HALF_STEP * np.arange(PLACES))
 
 
-def train_setting(
-    setting: Setting, coefficients: Sequence[float] | np.ndarray, seed: int, repetition: int, device: str
+def train_subject(
+    subject: Subject, coefficients: Sequence[float] | np.ndarray, seed: int, repetition: int, device: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train one repetition under every coefficient; return validation losses and accuracies, ``(C,)``.
 
@@ -119,14 +116,14 @@ def train_setting(
     coefficients. The loss is cross-entropy, or the mean squared error of a real target, for which
     the accuracy is NaN; so is everything of a network that diverged.
 
-    >>> quick = replace(default_setting("diabetes", "sgd"), steps=50)
-    >>> losses, accuracies = train_setting(quick, [0.01, 4.0], seed=0, repetition=0, device="cpu")
+    >>> quick = default_subject("diabetes", "sgd").trained(steps=50)
+    >>> losses, accuracies = train_subject(quick, [0.01, 4.0], seed=0, repetition=0, device="cpu")
     >>> bool(losses[0] < losses[1]), bool(np.isnan(accuracies).all())
     (True, True)
     """
-    one = make_task(setting.data, setting.samples, setting.noise, seed, repetition)
+    one = make_split(subject.data, subject.samples, subject.noise, seed, repetition)
     start = int(np.random.SeedSequence([seed, repetition, 2]).generate_state(1)[0])
-    members = Members(start, np.asarray(coefficients, float), setting.learning_rate)
+    recipe = replace(subject.recipe, device=device, loss="mean-squared" if one.classes is None else "softmax")
 
     def measure(nets: ensembles.Networks) -> dict[str, Tensor]:
         losses = nets.data_loss(one.X_validation, one.y_validation)
@@ -136,20 +133,8 @@ def train_setting(
         right = chosen == torch.as_tensor(one.y_validation, device=chosen.device)
         return {"loss": losses, "accuracy": right.to(losses.dtype).mean(1)}
 
-    trained = ensembles.train(
-        one.X,
-        one.y,
-        setting.layers(),
-        members,
-        measure,
-        steps=setting.steps,
-        loss="mean-squared" if one.classes is None else "softmax",
-        optimizer=setting.optimizer,
-        momentum=setting.momentum,
-        batch_size=setting.batch_size,
-        device=device,
-        progress=False,
-    )
+    members = Members(start, coefficients)
+    trained = ensembles.train(one.X, one.y, subject.layers(), members, recipe, measure, progress=False)
     return trained.values["loss"][:, 0], trained.values["accuracy"][:, 0]
 
 
@@ -164,7 +149,7 @@ class Curve(NamedTuple):
     tried: np.ndarray
 
 
-def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely: bool, device: str) -> Curve:
+def search(subject: Subject, seed: int, repetitions: int, coarse: int, *, widely: bool, device: str) -> Curve:
     """Try the coarse grid with a few repetitions, then all repetitions around each metric's optimum.
 
     ``coarse`` repetitions try the even places of the lattice, and then every place up to three away
@@ -174,14 +159,14 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
     network that diverged counts as infinitely bad. Raises ``ValueError`` unless ``coarse`` lies in
     1 to ``repetitions``.
 
-    >>> quick = replace(default_setting("diabetes", "sgd"), steps=20)
+    >>> quick = default_subject("diabetes", "sgd").trained(steps=20)
     >>> curve = search(quick, seed=0, repetitions=2, coarse=1, widely=False, device="cpu")
     >>> int(curve.tried.any(axis=1).sum()) >= 11
     True
     """
     if not 1 <= coarse <= repetitions:
         raise ValueError(f"coarse {coarse}: allowed 1 to the {repetitions} repetitions")
-    values = lattice(setting.optimizer)
+    values = lattice(subject.recipe.optimizer)
     shape = (PLACES, repetitions)
     curve = Curve(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool))
     even: np.ndarray = np.arange(PLACES) % 2 == 0
@@ -190,7 +175,7 @@ def search(setting: Setting, seed: int, repetitions: int, coarse: int, *, widely
         for repetition in range(count):
             missing = np.flatnonzero(wanted & ~curve.tried[:, repetition])
             if len(missing):
-                losses, accuracies = train_setting(setting, values[missing], seed, repetition, device)
+                losses, accuracies = train_subject(subject, values[missing], seed, repetition, device)
                 curve.losses[missing, repetition] = losses
                 curve.accuracies[missing, repetition] = accuracies
                 curve.tried[missing, repetition] = True
@@ -229,55 +214,55 @@ STUDIES = (
 """What a cell of the sweep varies: the width at one, two or three hidden layers, or one setting alone."""
 
 
-def studied(setting: Setting, vary: str, values: Sequence[float]) -> list[Setting]:
-    """Return the settings that a cell searches, one for each of ``values``.
+def studied(subject: Subject, vary: str, values: Sequence[float]) -> list[Subject]:
+    """Return the subjects that a cell searches, one for each of ``values``.
 
     ``width``, ``width-2`` and ``width-3`` take hidden units of 1, 2 and 3 hidden layers, the deeper ones
     with half the learning rate of SGD; ``rate-by-width`` takes those of one hidden layer, with a learning
-    rate in inverse proportion that is the setting's own at its own width, and ``long-width`` with four
+    rate in inverse proportion that is the subject's own at its own width, and ``long-width`` with four
     times the steps. ``samples`` and ``batch-size`` take counts, with as many epochs, and leave out those
     that do not fit the data; ``learning-rate`` and ``steps`` take multiples, the former up to one, above
     which training need not be stable. Raises ``ValueError`` for another word.
 
-    >>> base = default_setting("diabetes", "sgd")
-    >>> [(one.samples, one.steps) for one in studied(base, "samples", [64, 256, 512])]
+    >>> base = default_subject("diabetes", "sgd")
+    >>> [(one.samples, one.recipe.steps) for one in studied(base, "samples", [64, 256, 512])]
     [(64, 1500), (256, 6000)]
-    >>> [one.learning_rate for one in studied(base, "learning-rate", [0.5, 1.0, 2.0])]
+    >>> [one.recipe.learning_rate for one in studied(base, "learning-rate", [0.5, 1.0, 2.0])]
     [0.0025, 0.005]
     """
     if vary not in STUDIES:
         raise ValueError(f"vary {vary!r} is unknown; allowed: {', '.join(STUDIES)}")
+    recipe = subject.recipe
+    rate, steps, batch_size = recipe.learning_rate, recipe.steps, recipe.batch_size or subject.samples
     if vary.startswith("width"):
         hidden = STUDIES.index(vary) + 1
-        if hidden > 1 and setting.optimizer == "sgd":
-            setting = replace(setting, learning_rate=DEEPER * setting.learning_rate)
-        return [replace(setting, hidden=hidden, width=int(width)) for width in values]
+        if hidden > 1 and recipe.optimizer == "sgd":
+            subject = subject.trained(learning_rate=DEEPER * rate)
+        return [replace(subject, hidden=hidden, width=int(width)) for width in values]
     if vary == "rate-by-width":
-        rate = setting.learning_rate * setting.width
-        return [replace(setting, width=int(width), learning_rate=rate / width) for width in values]
+        whole = rate * subject.width
+        return [replace(subject.trained(learning_rate=whole / width), width=int(width)) for width in values]
     if vary == "long-width":
-        return [replace(setting, width=int(width), steps=LONGER * setting.steps) for width in values]
+        return [replace(subject.trained(steps=LONGER * steps), width=int(width)) for width in values]
     if vary == "samples":
-        epochs = setting.steps / setting.samples
-        most = largest_training_set(setting.data)
-        fitting = [int(count) for count in values if setting.batch_size <= count <= most]
-        return [replace(setting, samples=count, steps=round(epochs * count)) for count in fitting]
+        epochs = steps / subject.samples
+        most = largest_training_set(subject.data)
+        fitting = [int(count) for count in values if batch_size <= count <= most]
+        return [replace(subject.trained(steps=round(epochs * count)), samples=count) for count in fitting]
     if vary == "batch-size":
-        seen = setting.steps * setting.batch_size
-        fitting = [int(size) for size in values if size <= setting.samples]
-        return [replace(setting, batch_size=size, steps=round(seen / size)) for size in fitting]
+        fitting = [int(size) for size in values if size <= subject.samples]
+        return [subject.trained(batch_size=size, steps=round(steps * batch_size / size)) for size in fitting]
     if vary == "steps":
-        return [replace(setting, steps=round(factor * setting.steps)) for factor in values]
-    rates = [factor * setting.learning_rate for factor in values if factor <= 1]
-    return [replace(setting, learning_rate=rate) for rate in rates]
+        return [subject.trained(steps=round(factor * steps)) for factor in values]
+    return [subject.trained(learning_rate=factor * rate) for factor in values if factor <= 1]
 
 
 def rows(
-    setting: Setting, vary: str, curve: Curve, seed: int, seconds: float
+    subject: Subject, vary: str, curve: Curve, seed: int, seconds: float
 ) -> list[dict[str, str | int | float]]:
-    """Return the rows of a result table: the setting, P, c, and one loss and accuracy a repetition.
+    """Return the rows of a result table: the subject, P, c, and one loss and accuracy a repetition.
 
-    ``seconds`` is what the whole search of this setting took.
+    ``seconds`` is what the whole search of this subject took.
 
     Repetitions stand in their order, joined by semicolons, to four decimals; a network that
     diverged is ``nan``, and repetitions not tried, which come last, are left out. A real target
@@ -286,34 +271,25 @@ def rows(
     >>> losses = np.full((17, 2), np.nan)
     >>> losses[8] = 0.5, 0.25
     >>> curve = Curve(losses, 0 * losses + 0.9, ~np.isnan(losses))
-    >>> (row,) = rows(default_setting("digits", "sgd"), "width", curve, seed=0, seconds=1.0)
+    >>> (row,) = rows(default_subject("digits", "sgd"), "width", curve, seed=0, seconds=1.0)
     >>> row["P"], row["c"], row["losses"], row["accuracies"]
     (4736, 0.006309573, '0.5000;0.2500', '0.9000;0.9000')
     """
-    values, classes = lattice(setting.optimizer), loaded(setting.data).classes
+    recipe = subject.recipe
+    values, classes = lattice(recipe.optimizer), loaded(subject.data).classes
+    common: dict[str, Any] = {
+        "data": subject.data, "noise": subject.noise, "optimizer": recipe.optimizer, "vary": vary,
+        "hidden": subject.hidden, "width": subject.width, "P": subject.count, "samples": subject.samples,
+        "learning_rate": recipe.learning_rate, "momentum": recipe.momentum, "steps": recipe.steps,
+        "batch_size": recipe.batch_size, "seed": seed, "search_seconds": round(seconds, 1),
+    }  # fmt: skip
     table: list[dict[str, str | int | float]] = []
     for place in np.flatnonzero(curve.tried.any(axis=1)):
         count = int(curve.tried[place].sum())
+        accuracies = _joined(curve.accuracies[place, :count]) if classes else ""
+        losses = _joined(curve.losses[place, :count])
         table.append(
-            {
-                "data": setting.data,
-                "noise": setting.noise,
-                "optimizer": setting.optimizer,
-                "vary": vary,
-                "hidden": setting.hidden,
-                "width": setting.width,
-                "P": setting.count,
-                "samples": setting.samples,
-                "learning_rate": setting.learning_rate,
-                "momentum": setting.momentum,
-                "steps": setting.steps,
-                "batch_size": setting.batch_size,
-                "seed": seed,
-                "search_seconds": round(seconds, 1),
-                "c": float(f"{values[place]:.7g}"),
-                "losses": _joined(curve.losses[place, :count]),
-                "accuracies": _joined(curve.accuracies[place, :count]) if classes else "",
-            }
+            {**common, "c": float(f"{values[place]:.7g}"), "losses": losses, "accuracies": accuracies}
         )
     return table
 

@@ -8,7 +8,7 @@ result is the estimate and the others are its bootstrap.
 import csv
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 from l2scaling import datasets
 from l2scaling.chapters.scaling_rules import search
 from l2scaling.measuring.intervals import LEVEL, resample_weights
+from l2scaling.training.recipe import Recipe
 
 METRICS = ("loss", "accuracy")
 """Cross-entropy or mean squared error, and the share of samples classified rightly."""
@@ -28,14 +29,17 @@ RULES = {"λ ∝ 1/P": -1.0, "λ constant": 0.0, "λ ∝ P": 1.0}
 EXPONENTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """The rules on trial with their exponents, and all exponents that somebody has proposed."""
 
-STUDIES = {
+MOVERS = {
     "P": "width", "P, η ∝ 1/n": "rate-by-width", "P, 4T": "long-width",
     "N": "samples", "B": "batch-size", "η": "learning-rate", "T": "steps",
 }  # fmt: skip
 """What the best λ may move with, and the study of the sweep that varies it."""
 
-_DIVERGED = 1e9  # as bad as anything; infinity would poison weighted sums
+_DIVERGED_LOSS = 1e9  # as bad as anything; infinity would poison weighted sums
 
+OWN = {"data": str, "noise": float, "hidden": int, "width": int, "samples": int}
+RECIPE = {"optimizer": str, "learning_rate": float, "momentum": float, "steps": int, "batch_size": int}
+"""Columns that say what was trained, and how."""
 
 TRAINING = 1
 """Which training is on trial in ``audit``: to be raised, so that other networks are drawn, whenever what
@@ -52,7 +56,7 @@ class Network:
     accuracies of a real target; a network that diverged has a loss of 1e9 and an accuracy of zero.
     """
 
-    setting: search.Setting
+    subject: search.Subject
     vary: str
     count: int
     seed: int
@@ -89,7 +93,7 @@ LOSSES = ("mean", "sum")
 one the network's own best place; beside a data loss that is a mean over samples, or their sum."""
 
 
-def load(penalty: str = "sum", loss: str = "mean", path: Path | None = None) -> list[Network]:
+def read_table(penalty: str = "sum", loss: str = "mean", path: Path | None = None) -> list[Network]:
     """Read the table of the sweep, one ``Network`` a search, in the table's order.
 
     With ``penalty`` times-P the coefficient λ stands before ``P/1000`` times the penalty, so that
@@ -102,36 +106,30 @@ def load(penalty: str = "sum", loss: str = "mean", path: Path | None = None) -> 
             raise ValueError(f"{what} {word!r} is unknown; allowed: {', '.join(allowed)}")
     with (path or table_path()).open(newline="") as file:
         rows = list(csv.DictReader(file))
-    names = [field.name for field in fields(search.Setting)]
-    groups = groupby(rows, key=lambda row: tuple(row[name] for name in (*names, "vary")))
+    groups = groupby(rows, key=lambda row: tuple(row[name] for name in (*OWN, *RECIPE, "vary")))
     return [_network(list(group), penalty, loss) for _, group in groups]
 
 
 def _network(rows: list[dict[str, str]], penalty: str, loss: str) -> Network:
-    kinds = {field.name: field.type for field in fields(search.Setting)}
     first = rows[0]
-    setting = search.Setting(**{name: kind(first[name]) for name, kind in kinds.items()})  # type: ignore[operator]
-    lowest, step = search.LOWEST[setting.optimizer], search.HALF_STEP
+    own, recipe = ({name: kind(first[name]) for name, kind in kinds.items()} for kinds in (OWN, RECIPE))
+    subject = search.Subject(**own, recipe=Recipe(**recipe))
+    lowest, step = search.LOWEST[first["optimizer"]], search.HALF_STEP
     places = np.array([round((np.log10(float(row["c"])) - lowest) / step) for row in rows])
     most = max(row["losses"].count(";") for row in rows) + 1
     losses, accuracies = (
         np.array([_numbers(row[name], most) for row in rows]) for name in ("losses", "accuracies")
     )
     diverged = losses == np.inf
-    tried = search.lattice(setting.optimizer)[places]
+    tried = search.lattice(first["optimizer"])[places]
     whole = np.where(np.isnan(losses).any(axis=1), np.inf, losses.mean(axis=1))
     units = {"sum": 1.0, "times-P": int(first["P"]) / 1000, "units-of-best": tried[whole.argmin()]}
     return Network(
-        setting,
-        first["vary"],
-        int(first["P"]),
-        int(first["seed"]),
-        float(first["search_seconds"]),
-        places,
-        tried / units[penalty] * (setting.samples if loss == "sum" else 1),
-        np.where(diverged, _DIVERGED, losses),
+        subject, first["vary"], int(first["P"]), int(first["seed"]), float(first["search_seconds"]), places,
+        tried / units[penalty] * (subject.samples if loss == "sum" else 1),
+        np.where(diverged, _DIVERGED_LOSS, losses),
         np.where(diverged & bool(first["accuracies"]), 0.0, accuracies),
-    )
+    )  # fmt: skip
 
 
 def _numbers(text: str, most: int) -> list[float]:
@@ -141,17 +139,17 @@ def _numbers(text: str, most: int) -> list[float]:
 
 
 def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
-    """Return the networks whose setting, or ``vary``, has the wanted values; a tuple lists several.
+    """Return the networks whose ``vary``, or subject, has the wanted values; a tuple lists several.
 
-    >>> setting = search.default_setting("digits", "sgd")
-    >>> one = Network(setting, "width", 4736, 0, 1.0, *np.zeros((4, 1)))
+    >>> subject = search.default_subject("digits", "sgd")
+    >>> one = Network(subject, "width", 4736, 0, 1.0, *np.zeros((4, 1)))
     >>> len(select([one], data="digits", hidden=(1, 2))), len(select([one], vary="steps"))
     (1, 0)
     """
 
     def fits(network: Network) -> bool:
         return all(
-            (getattr(network, name) if name == "vary" else getattr(network.setting, name))
+            (getattr(network, name) if name == "vary" else getattr(network.subject, name))
             in (values if isinstance(values, tuple) else (values,))
             for name, values in wanted.items()
         )
@@ -162,10 +160,10 @@ def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
 def families(networks: Iterable[Network]) -> dict[Family, list[Network]]:
     """Return the width series: the networks alike in data, noise, optimiser and depth, by width."""
     found: dict[Family, list[Network]] = {}
-    for one in sorted(networks, key=lambda one: one.setting.width):
+    for one in sorted(networks, key=lambda one: one.subject.width):
         if one.vary.startswith("width"):
-            setting = one.setting
-            key = (setting.data, setting.noise, setting.optimizer, setting.hidden)
+            subject = one.subject
+            key = (subject.data, subject.noise, subject.recipe.optimizer, subject.hidden)
             found.setdefault(key, []).append(one)
     return found
 
@@ -173,23 +171,25 @@ def families(networks: Iterable[Network]) -> dict[Family, list[Network]]:
 def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple[list[Network], np.ndarray]]:
     """Return the networks, and values, of a study with clean targets, one a data set and optimiser.
 
-    ``what`` is a key of ``STUDIES``; all networks have one hidden layer and differ in that alone, but
+    ``what`` is a key of ``MOVERS``; all networks have one hidden layer and differ in that alone, but
     that other samples and batches come with as many epochs. Raises ``ValueError`` for another word.
     """
-    if what not in STUDIES:
-        raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(STUDIES)}")
+    if what not in MOVERS:
+        raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(MOVERS)}")
     name = {"N": "samples", "B": "batch_size", "η": "learning_rate", "T": "steps"}.get(what)
 
     def value(one: Network) -> float:
-        return getattr(one.setting, name) if name else one.count
+        if not name:
+            return one.count
+        return getattr(one.subject if name == "samples" else one.subject.recipe, name)
 
     found: dict[tuple[str, str], list[Network]] = {}
     for one in networks:
-        setting = one.setting
+        subject = one.subject
         # the default network was searched in its width series
-        default = what in ("T", "B") and one.vary == "width" and setting.width == 64
-        if (one.vary == STUDIES[what] or default) and setting.noise == 0:
-            found.setdefault((setting.data, setting.optimizer), []).append(one)
+        default = what in ("T", "B") and one.vary == "width" and subject.width == 64
+        if (one.vary == MOVERS[what] or default) and subject.noise == 0:
+            found.setdefault((subject.data, subject.recipe.optimizer), []).append(one)
     return {
         pair: (row, np.array([value(one) for one in row]))
         for pair, unsorted in found.items()
@@ -231,11 +231,11 @@ def best(network: Network, metric: str, weights: np.ndarray) -> np.ndarray:
     Among the places that all repetitions tried, it is the vertex of the parabola, in log c, through
     the one of least mean badness and its two neighbours; that place itself where it has one only.
 
-    >>> setting = search.default_setting("diabetes", "sgd")
+    >>> subject = search.default_subject("diabetes", "sgd")
     >>> places = np.arange(4)
     >>> c = search.lattice("sgd")[places]
     >>> bowl = (np.log10(c)[:, None] + 4.5) ** 2 * np.ones((1, 3))
-    >>> one = Network(setting, "width", 704, 0, 1.0, places, c, bowl, np.nan * bowl)
+    >>> one = Network(subject, "width", 704, 0, 1.0, places, c, bowl, np.nan * bowl)
     >>> best(one, "loss", resamples(3, seed=0))[0].round(6)
     np.float64(-4.5)
     """
@@ -307,12 +307,12 @@ def carried(
 def trainable(networks: Iterable[Network]) -> tuple[list[Network], list[Network], list[Network]]:
     """Divide networks by their data: that always here, that optional and here, that optional and not.
 
-    >>> one = Network(search.default_setting("digits", "sgd"), "width", 4736, 0, 1.0, *np.zeros((4, 1)))
+    >>> one = Network(search.default_subject("digits", "sgd"), "width", 4736, 0, 1.0, *np.zeros((4, 1)))
     >>> [len(part) for part in trainable([one])]
     [1, 0, 0]
     """
     networks = list(networks)
-    optional = {one.setting.data for one in networks}.difference(datasets.NAMES)
+    optional = {one.subject.data for one in networks}.difference(datasets.NAMES)
     here = tuple(filter(_is_here, optional))
     absent = tuple(optional.difference(here))
     always, further, missing = (select(networks, data=names) for names in (datasets.NAMES, here, absent))
@@ -344,9 +344,9 @@ def audit(
         repetition = int(rng.integers(0, network.losses.shape[1]))
         tabled = network.losses[:, repetition]
         tried = ~np.isnan(tabled)
-        coefficients = search.lattice(network.setting.optimizer)[network.places[tried]]
-        live, _ = search.train_setting(network.setting, coefficients, network.seed, repetition, device)
-        found.append((network, tabled[tried], np.where(np.isnan(live), _DIVERGED, live)))
+        coefficients = search.lattice(network.subject.recipe.optimizer)[network.places[tried]]
+        live, _ = search.train_subject(network.subject, coefficients, network.seed, repetition, device)
+        found.append((network, tabled[tried], np.where(np.isnan(live), _DIVERGED_LOSS, live)))
     return found
 
 

@@ -46,13 +46,9 @@ def draw_tables(
 
 
 def torch_step(
-    weights: Sequence[torch.Tensor],
-    data_loss: Callable[[], torch.Tensor],
-    penalty_coefficient: float,
-    learning_rate: float,
-    clip_norm: float,
-    placement: str,
-) -> None:
+    weights: Sequence[torch.Tensor], data_loss: Callable[[], torch.Tensor], penalty_coefficient: float,
+    learning_rate: float, clip_norm: float, placement: str,
+) -> None:  # fmt: skip
     """Take one clipped step of ``torch.optim.SGD``; ``weights`` change in place.
 
     The lines of a training script: loss, ``backward``, ``clip_grad_norm_`` over all weights,
@@ -78,14 +74,9 @@ def torch_step(
 
 
 def torch_moved(
-    tables: Sequence[np.ndarray],
-    data_gradient: float,
-    penalty_coefficient: float,
-    learning_rate: float,
-    clip_norm: float,
-    placement: str,
-    device: str,
-) -> float:
+    tables: Sequence[np.ndarray], data_gradient: float, penalty_coefficient: float, learning_rate: float,
+    clip_norm: float, placement: str, device: str,
+) -> float:  # fmt: skip
     """Return how far one ``torch_step`` moves the first weight of the first table.
 
     The data loss is ``data_gradient`` times the last weight of the last table, so that the
@@ -97,29 +88,14 @@ def torch_moved(
         touched = torch.stack([w[0] for w in weights]).sum()  # torch.optim skips whom no gradient reaches
         return data_gradient * weights[-1][-1] + 0.0 * touched
 
-    torch_step(
-        weights,
-        data_loss,
-        penalty_coefficient,
-        learning_rate,
-        clip_norm,
-        placement,
-    )
+    torch_step(weights, data_loss, penalty_coefficient, learning_rate, clip_norm, placement)
     return float(tables[0][0] - weights[0][0].item())
 
 
 def network_moved(
-    data: Dataset,
-    width: int,
-    *,
-    penalty_coefficient: float,
-    learning_rate: float,
-    clip_norm: float,
-    placement: str,
-    seed: int,
-    draw: int,
-    device: str,
-) -> float:
+    data: Dataset, width: int, *, penalty_coefficient: float, learning_rate: float, clip_norm: float,
+    placement: str, seed: int, draw: int, device: str,
+) -> float:  # fmt: skip
     """Return the clipped step of an idle weight of a real network, over rate times pull.
 
     Three weight layers from He's start and one batch of 256 samples. The idle weight leaves a
@@ -134,24 +110,18 @@ def network_moved(
     X, y = (part.to(device) for part in draw_batch(data, 256, np.random.default_rng([seed, width, draw])))
     weights = list(model.parameters())
     start = weights[0][0, dead[0]].item()
-    torch_step(
-        weights,
-        lambda: cross_entropy(model(X), y),
-        penalty_coefficient,
-        learning_rate,
-        clip_norm,
-        placement,
-    )
+
+    def data_loss() -> torch.Tensor:
+        return cross_entropy(model(X), y)
+
+    torch_step(weights, data_loss, penalty_coefficient, learning_rate, clip_norm, placement)
     return (start - weights[0][0, dead[0]].item()) / (learning_rate * penalty_coefficient * start)
 
 
 def trust_step(
-    sizes: np.ndarray,
-    norm: float,
-    penalty_coefficient: float,
-    standard_deviation: float,
+    sizes: np.ndarray, norm: float, penalty_coefficient: float, standard_deviation: float,
     trust_coefficient: float,
-) -> np.ndarray:
+) -> np.ndarray:  # fmt: skip
     """Return the expected step of an idle weight under a trust ratio, over rate times pull.
 
     It is ``trust * ||w|| / sqrt(norm**2 + c**2 ||w||**2)`` with ``||w|| = standard_deviation * sqrt(P)``;
@@ -165,12 +135,9 @@ def trust_step(
 
 
 def keras_moved(
-    tables: Sequence[np.ndarray],
-    data_gradient: float,
-    penalty_coefficient: float,
-    optimizer: Any,
+    tables: Sequence[np.ndarray], data_gradient: float, penalty_coefficient: float, optimizer: Any,
     placement: str,
-) -> float:
+) -> float:  # fmt: skip
     """Return how far one step of a Keras optimiser moves the first weight of the first table.
 
     Each table becomes a ``keras.layers.Embedding`` of one column. With ``placement`` ``loss`` it

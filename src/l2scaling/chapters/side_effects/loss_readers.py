@@ -15,8 +15,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from l2scaling import frameworks, seeds
 from l2scaling.datasets import Dataset
 from l2scaling.laws.shapes import find_initializer, multilayer
-from l2scaling.measuring.bits import differing_bits
-from l2scaling.training.modules import torch_network
+from l2scaling.training.modules import descend, torch_network
 
 
 class IdleRun(NamedTuple):
@@ -34,21 +33,10 @@ class IdleRun(NamedTuple):
 
 
 def train_beside_idle(
-    data: Dataset,
-    idle: int,
-    *,
-    frozen: bool,
-    monitor: str,
-    penalty_coefficient: float,
-    standard_deviation: float,
-    learning_rate: float,
-    epochs: int,
-    steps: int,
-    patience: int,
-    random: torch.Generator,
-    device: str,
-    optimizer: str = "SGD",
-) -> IdleRun:
+    data: Dataset, idle: int, *, frozen: bool, monitor: str, penalty_coefficient: float,
+    standard_deviation: float, learning_rate: float, epochs: int, steps: int, patience: int,
+    random: torch.Generator, device: str, optimizer: str = "SGD",
+) -> IdleRun:  # fmt: skip
     """Train a small network on all of ``data`` beside ``idle`` weights that no sample uses.
 
     The network has one hidden layer of 16 ReLU units; two classes. Full-batch descent by
@@ -69,30 +57,24 @@ def train_beside_idle(
     descent = getattr(torch.optim, optimizer)(penalised, learning_rate)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(descent, patience=patience)
 
+    def data_loss() -> torch.Tensor:
+        return binary_cross_entropy_with_logits(model(X)[:, 0], y)
+
     def penalty() -> torch.Tensor:
         squares = torch.stack([w.square().sum() for w in penalised]).sum()
         return penalty_coefficient / 2 * squares + constant
 
     losses, penalties, first_drop = [], [], epochs
     for epoch in range(epochs):
-        for _ in range(steps):
-            descent.zero_grad()
-            loss = binary_cross_entropy_with_logits(model(X)[:, 0], y) + penalty()
-            loss.backward()
-            descent.step()
+        descend(descent, lambda: data_loss() + penalty(), steps)
         with torch.no_grad():
-            losses.append(binary_cross_entropy_with_logits(model(X)[:, 0], y).item())
+            losses.append(data_loss().item())
             penalties.append(penalty().item())
         if monitor != "none":
             scheduler.step(losses[-1] + (penalties[-1] if monitor == "penalised" else 0.0))
         if first_drop == epochs and descent.param_groups[0]["lr"] < learning_rate:
             first_drop = epoch
     return IdleRun(np.array(losses), np.array(penalties), first_drop, [w.detach() for w in active])
-
-
-def weights_that_differ(first: IdleRun, second: IdleRun) -> int:
-    """Return in how many bits the active weights of two runs differ at the end."""
-    return int(differing_bits(first.weights, second.weights))
 
 
 class StoppedRun(NamedTuple):
@@ -108,18 +90,10 @@ class StoppedRun(NamedTuple):
 
 
 def keras_early_stopping(
-    train: tuple[np.ndarray, np.ndarray],
-    validation: tuple[np.ndarray, np.ndarray],
-    idle: int,
-    *,
-    monitor: str,
-    penalty_coefficient: float,
-    standard_deviation: float,
-    learning_rate: float,
-    epochs: int,
-    patience: int,
-    seed: int,
-) -> StoppedRun:
+    train: tuple[np.ndarray, np.ndarray], validation: tuple[np.ndarray, np.ndarray], idle: int, *,
+    monitor: str, penalty_coefficient: float, standard_deviation: float, learning_rate: float,
+    epochs: int, patience: int, seed: int,
+) -> StoppedRun:  # fmt: skip
     """Fit a Keras network of one hidden layer beside an idle, regularised layer, with early stopping.
 
     Only the ``idle`` weights have a regulariser, ``L2(c / 2)``. Plain SGD, four batches an epoch,
@@ -177,16 +151,9 @@ def keras_early_stopping(
 
 
 def sklearn_epochs(
-    data: Dataset,
-    idle: int,
-    *,
-    penalty_coefficient: float,
-    standard_deviation: float,
-    learning_rate: float,
-    max_epochs: int,
-    hidden: int,
-    seed: int,
-) -> int:
+    data: Dataset, idle: int, *, penalty_coefficient: float, standard_deviation: float,
+    learning_rate: float, max_epochs: int, hidden: int, seed: int,
+) -> int:  # fmt: skip
     """Return after how many epochs ``MLPClassifier(solver="sgd")`` stops by its own ``tol``.
 
     ``idle`` weights come from features that are zero in every sample, ``hidden`` weights each. Full
@@ -256,16 +223,9 @@ def lbfgs_losses(data: Dataset, penalty_coefficient: float, frozen_penalty: floa
 
 
 def validation_by_width(
-    data: Dataset,
-    widths: Sequence[int],
-    *,
-    penalty_coefficient: float,
-    learning_rate: float,
-    steps: int,
-    batch_size: int,
-    seed: int,
-    device: str,
-) -> np.ndarray:
+    data: Dataset, widths: Sequence[int], *, penalty_coefficient: float, learning_rate: float,
+    steps: int, batch_size: int, seed: int, device: str,
+) -> np.ndarray:  # fmt: skip
     """Train one network a width for a while and return its validation data loss and its penalty.
 
     Three weight layers from He's start, plain SGD with ``weight_decay=c``; a random quarter of the
@@ -283,10 +243,8 @@ def validation_by_width(
         random = seeds.generator(seed, 1, width)
         model = torch_network(layers, find_initializer("he"), random).to(device)
         optimizer = torch.optim.SGD(model.parameters(), learning_rate, weight_decay=penalty_coefficient)
-        for batch in batches:
-            optimizer.zero_grad()
-            cross_entropy(model(X[batch]), y[batch]).backward()
-            optimizer.step()
+        losses = (cross_entropy(model(X[batch]), y[batch]) for batch in batches)
+        descend(optimizer, losses.__next__, steps)
         with torch.no_grad():
             penalty = penalty_coefficient / 2 * sum(w.square().sum().item() for w in model.parameters())
             rows.append((cross_entropy(model(X[held]), y[held]).item(), penalty))

@@ -3,7 +3,6 @@
 A network here is one vector of weights in float64, so that its Hessian is a matrix.
 """
 
-import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +11,14 @@ import scipy.optimize
 import scipy.sparse.linalg
 import torch
 
-from l2scaling.chapters.stability.factors import Optimizer
+from l2scaling.laws import shapes
 from l2scaling.seeds import generator
+from l2scaling.training import modules
 
 Loss = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """Takes weights ``(P,)``, inputs ``(N, d)`` and targets ``(N,)``, and returns a scalar."""
 
-EXPLODED = 1e6
+EXPLODED_COST = 1e6
 """A run has exploded once its cost exceeds the first by this factor, or is not finite."""
 
 
@@ -79,15 +79,9 @@ class Group:
 
 
 def draw_group(
-    loss: Loss,
-    X: np.ndarray,
-    y: np.ndarray,
-    width: int,
-    networks: int,
-    seed: int,
-    stream: int = 0,
-    device: str = "cpu",
-) -> Group:
+    loss: Loss, X: np.ndarray, y: np.ndarray, width: int, networks: int, seed: int,
+    stream: int = 0, device: str = "cpu",
+) -> Group:  # fmt: skip
     """Draw networks, each with weights of variance 1/fan_in and a random half of the samples.
 
     Groups of other ``stream`` are independent.
@@ -120,8 +114,8 @@ class Descent:
 
     @property
     def exploded(self) -> np.ndarray:
-        """Whether the cost ended above ``EXPLODED`` times the first, or not finite; shape ``(M,)``."""
-        return ~(self.costs[-1] <= EXPLODED * self.costs[0])
+        """Whether the cost ended above ``EXPLODED_COST`` times the first, or not finite; shape ``(M,)``."""
+        return ~(self.costs[-1] <= EXPLODED_COST * self.costs[0])
 
     @property
     def settled(self) -> np.ndarray:
@@ -130,13 +124,10 @@ class Descent:
         return ~self.exploded & (np.diff(last, axis=0) <= 1e-12 * last[:-1]).all(axis=0)
 
 
-def descend(
-    group: Group,
-    penalty_coefficients: np.ndarray,
-    learning_rates: np.ndarray,
-    momentum: np.ndarray,
+def train_group(
+    group: Group, penalty_coefficients: np.ndarray, learning_rates: np.ndarray, momentum: np.ndarray,
     steps: int,
-) -> Descent:
+) -> Descent:  # fmt: skip
     """Train every network by full-batch gradient descent with weight decay and heavy-ball momentum.
 
     The step is that of ``torch.optim.SGD``: ``v = momentum * v + gradient + c * w``, then
@@ -145,7 +136,7 @@ def descend(
 
     >>> loss = two_layer_loss(torch.tanh, "half-squared")
     >>> group = draw_group(loss, np.ones((10, 3)), np.zeros(10), width=4, networks=2, seed=0)
-    >>> descend(group, np.array([0.1, 2.1]), np.ones(2), np.zeros(2), steps=200).exploded.tolist()
+    >>> train_group(group, np.array([0.1, 2.1]), np.ones(2), np.zeros(2), steps=200).exploded.tolist()
     [False, True]
     """
     device = group.weights.device
@@ -250,14 +241,9 @@ def _on_arrays(
 
 
 def keeps_minimum(
-    group: Group,
-    penalty_coefficients: np.ndarray,
-    learning_rates: np.ndarray,
-    momentum: np.ndarray,
-    steps: int,
-    seed: int,
-    distance: float = 1e-4,
-) -> np.ndarray:
+    group: Group, penalty_coefficients: np.ndarray, learning_rates: np.ndarray, momentum: np.ndarray,
+    steps: int, seed: int, distance: float = 1e-4,
+) -> np.ndarray:  # fmt: skip
     """Find each network's minimum, displace it, descend, and return whether it came nearer; shape ``(M,)``.
 
     The displacement has length ``distance`` and a random direction. In a stable setting the network
@@ -271,9 +257,8 @@ def keeps_minimum(
     found = minima(group, penalty_coefficients)
     kick = torch.randn(found.weights.shape, generator=generator(seed, 9), dtype=torch.float64)
     kick = (distance * kick / kick.norm(dim=1, keepdim=True)).to(found.weights.device)
-    moved = descend(
-        found.at(found.weights + kick), penalty_coefficients, learning_rates, momentum, steps
-    ).weights
+    start = found.at(found.weights + kick)
+    moved = train_group(start, penalty_coefficients, learning_rates, momentum, steps).weights
     return (moved - found.weights).norm(dim=1).cpu().numpy() < distance
 
 
@@ -314,12 +299,12 @@ def train_grid(
     """
     rates = np.broadcast_to(learning_rates, (len(products), *learning_rates.shape))
     c = np.asarray(products, float)[:, None, None] / rates / divisor
-    run = descend(group.repeat(c[..., 0].size), c.ravel(), rates.ravel(), np.zeros(c.size), steps)
+    run = train_group(group.repeat(c[..., 0].size), c.ravel(), rates.ravel(), np.zeros(c.size), steps)
     return run.exploded.reshape(c.shape), run.settled.reshape(c.shape)
 
 
 def decayed_outputs(
-    depth: int, width: int, make: Optimizer, steps: int, random: torch.Generator
+    depth: int, width: int, make: modules.Make, steps: int, random: torch.Generator
 ) -> np.ndarray:
     """Return f(t) / f(0) for a ReLU network of real ``torch.nn`` layers under a zero data gradient.
 
@@ -334,22 +319,11 @@ def decayed_outputs(
     """
     if min(depth, width, steps) < 1:
         raise ValueError(f"depth {depth}, width {width}, steps {steps}: allowed 1 or more")
-    sizes = [8, *[width] * (depth - 1), 1]
-    layers: list[torch.nn.Module] = []
-    for inputs, outputs in itertools.pairwise(sizes):
-        layer = torch.nn.Linear(inputs, outputs, bias=False, dtype=torch.float64)
-        torch.nn.init.kaiming_normal_(layer.weight, generator=random)
-        layers += [layer, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*layers[:-1])
+    layers = shapes.dense_layers([8, *[width] * (depth - 1), 1])
+    model = modules.torch_network(layers, shapes.find_initializer("he"), random, torch.float64)
     X = torch.randn(16, 8, generator=random, dtype=torch.float64)
-    weights: list[torch.Tensor] = list(model.parameters())
-    for weight in weights:
+    for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)
-    optimizer = make(weights)
-    seen = []
-    with torch.no_grad():
-        for step in range(steps + 1):
-            if step:
-                optimizer.step()
-            seen.append(model(X).abs().mean().item())
-    return np.array(seen) / seen[0]
+    mover = make(list(model.parameters()))
+    seen = np.array(modules.descend(mover, lambda: None, steps, lambda: model(X).abs().mean().item()))
+    return seen / seen[0]

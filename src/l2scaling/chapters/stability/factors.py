@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
+
+from l2scaling.training.modules import Make, descend
 
 
 def heavy_ball_factor(joint: float, momentum: float) -> float:
@@ -37,13 +40,7 @@ def half_life(factor: float) -> float:
     return math.log(2) / -math.log(factor)
 
 
-Optimizer = Callable[[list[torch.Tensor]], torch.optim.Optimizer]
-"""Makes an optimiser for a list of weights, as ``functools.partial(torch.optim.SGD, lr=0.1)`` does."""
-
-
-def trajectory(
-    make: Optimizer, start: torch.Tensor, curvature: torch.Tensor | float, steps: int
-) -> np.ndarray:
+def trajectory(make: Make, start: torch.Tensor, curvature: torch.Tensor | float, steps: int) -> np.ndarray:
     """Return the first weight before and after each step on the data loss ``sum(curvature * w**2) / 2``.
 
     ``start`` has shape ``(P,)``, ``curvature`` is a number or has that shape; zero means a data
@@ -56,13 +53,11 @@ def trajectory(
     [1.0, 0.5, 0.25]
     """
     weights = start.clone().requires_grad_()
-    optimizer = make([weights])
-    seen = [weights[0].item()]
-    for _ in range(steps):
+
+    def fill() -> None:
         weights.grad = curvature * weights.detach()
-        optimizer.step()
-        seen.append(weights[0].item())
-    return np.array(seen)
+
+    return np.array(descend(make([weights]), fill, steps, weights[0].item))
 
 
 class AnswerUpdate(torch.optim.Optimizer):
@@ -106,9 +101,7 @@ def recurrence_factor(iterates: np.ndarray) -> float:
     return float(np.abs(np.roots([1.0, -p, -q])).max())
 
 
-def measured_factor(
-    make: Optimizer, P: int, curvature: float, random: torch.Generator, steps: int = 5
-) -> float:
+def measured_factor(make: Make, P: int, curvature: float, random: torch.Generator, steps: int = 5) -> float:
     """Return the long-run factor a step of the first of ``P`` weights under a real optimiser.
 
     The data loss is quadratic, with curvatures that fall evenly from ``curvature`` at the first
@@ -130,10 +123,10 @@ def measured_factor(
 
 
 @dataclass(frozen=True)
-class Recipe:
+class CommonSetting:
     """A learning rate and decay that people train with; ``kind`` is SGD or AdamW of ``torch.optim``.
 
-    >>> Recipe("SGD", 0.5, 0.1).share.__round__(12)
+    >>> CommonSetting("SGD", 0.5, 0.1).share.__round__(12)
     0.05
     """
 
@@ -154,23 +147,23 @@ class Recipe:
         return 1 - heavy_ball_factor(self.learning_rate * self.decay, self.momentum)
 
     @property
-    def make(self) -> Optimizer:
+    def make(self) -> Make:
         """The optimiser."""
         options = {"momentum": self.momentum} if self.momentum else {}
         kind = getattr(torch.optim, self.kind)
-        return lambda weights: kind(weights, lr=self.learning_rate, weight_decay=self.decay, **options)
+        return partial(kind, lr=self.learning_rate, weight_decay=self.decay, **options)
 
 
-RECIPES = (
-    Recipe("SGD", 0.1, 5e-4, 0.9),
-    Recipe("SGD", 0.1, 5e-4),
-    Recipe("AdamW", 3e-4, 0.1),
-    Recipe("AdamW", 1e-3, 0.01),
+COMMON_SETTINGS = (
+    CommonSetting("SGD", 0.1, 5e-4, 0.9),
+    CommonSetting("SGD", 0.1, 5e-4),
+    CommonSetting("AdamW", 3e-4, 0.1),
+    CommonSetting("AdamW", 1e-3, 0.01),
 )
 """Common settings of image classifiers with and without momentum, language models, torch's defaults."""
 
 
-def measured_half_life(make: Optimizer, steps: int = 1000) -> float:
+def measured_half_life(make: Make, steps: int = 1000) -> float:
     """Return a weight's half-life under a real optimiser with zero data gradient, in steps.
 
     It is extrapolated from the second half of ``2 * steps`` steps, when what momentum does at the

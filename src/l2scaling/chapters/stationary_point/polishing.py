@@ -52,7 +52,7 @@ class _Problem:
         logs = log_softmax(hidden @ V.T, axis=1)
         return -float((logs * self.targets).sum()) / len(logs), (np.exp(logs) - self.targets) / len(logs)
 
-    def descend(
+    def minimise(
         self,
         U: np.ndarray,
         V: np.ndarray,
@@ -85,7 +85,7 @@ class _Problem:
             slope = (z > 0) & ~kinks
             return z * slope, slope
 
-        U, V = self.descend(project(U), V, activate, project)
+        U, V = self.minimise(project(U), V, activate, project)
         return project(U), V
 
     def push(self, U: np.ndarray, V: np.ndarray, kinks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -112,7 +112,7 @@ def _rounded(z: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
     return np.where(z > radius, z, radius * slope**2), slope
 
 
-def settle(
+def polish(
     X: np.ndarray,
     y: np.ndarray,
     weights: Sequence[np.ndarray],
@@ -136,7 +136,7 @@ def settle(
     >>> rng = np.random.default_rng(0)
     >>> X = rng.normal(size=(40, 3))
     >>> start = [rng.normal(size=(6, 3)), rng.normal(size=(2, 6))]
-    >>> minimum = settle(X, (X[:, 0] > 0).astype(int), start, 0.05)
+    >>> minimum = polish(X, (X[:, 0] > 0).astype(int), start, 0.05)
     >>> minimum.residual < 1e-6, minimum.pull.shape
     (True, (30,))
     """
@@ -151,7 +151,7 @@ def settle(
     problem = _Problem(np.asarray(X, float), np.eye(len(V))[y], penalty_coefficient)
     scale = float(np.sqrt(np.mean((X @ U.T) ** 2)))
     for rounding in _ROUNDINGS:
-        U, V = problem.descend(U, V, partial(_rounded, radius=rounding * scale))
+        U, V = problem.minimise(U, V, partial(_rounded, radius=rounding * scale))
     sizes = np.linalg.norm(U, axis=1)
     living = sizes > max(_DEAD * sizes.max(), _NOTHING)
     best = _whole(problem, U, V, living, np.zeros((len(y), int(living.sum())), bool))[0]

@@ -1,7 +1,8 @@
 """The race of the rules on networks: training that is judged at every step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,46 +12,26 @@ from torch import Tensor
 from l2scaling.chapters.tuning.ridge_race import FOLDS, SMALLER
 from l2scaling.laws.shapes import multilayer
 from l2scaling.training import ensembles
+from l2scaling.training.recipe import Recipe
+from l2scaling.training.splits import Split
 from l2scaling.training.steps import Members
-from l2scaling.training.tasks import Task
-
-
-@dataclass(frozen=True)
-class Training:
-    """How networks of one hidden layer are trained: SGD with momentum on softmax cross-entropy.
-
-    ``horizon`` is ``learning_rate * steps / (1 - momentum)``, the time that decay has to act.
-    """
-
-    steps: int
-    device: str = "cpu"
-    learning_rate: float = 0.1
-    momentum: float = 0.9
-    batch_size: int = 32
-
-    @property
-    def horizon(self) -> float:
-        """The length of the training in units of time constants: times c, how often decay acts."""
-        return self.learning_rate * self.steps / (1 - self.momentum)
 
 
 def train_judged(
     X: np.ndarray, y: np.ndarray, judges: Sequence[tuple[np.ndarray, np.ndarray]], classes: int,
-    width: int, coefficients: Sequence[float] | np.ndarray, start: int, training: Training,
-    at: Sequence[int] | None = None,
+    width: int, coefficients: Sequence[float] | np.ndarray, start: int, recipe: Recipe,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Train one network a coefficient from one start; return cross-entropies and accuracies.
 
-    Both have shape ``(coefficients, moments, judges)``, by default at the last step only. ``judges`` are
-    pairs of inputs and class numbers. A network that diverged is not a number.
+    Both have shape ``(coefficients, moments, judges)``. ``judges`` are pairs of inputs and class numbers.
+    A batch holds all samples where these are fewer. A network that diverged is not a number.
 
     >>> X = np.array([[1.0, 0.0], [0.0, 1.0]] * 8)
     >>> y = np.array([0, 1] * 8)
-    >>> losses, right = train_judged(X, y, [(X, y)], 2, 8, [0.0, 1.0], 0, Training(100, batch_size=16))
+    >>> losses, right = train_judged(X, y, [(X, y)], 2, 8, [0.0, 1.0], 0, Recipe(100, batch_size=16))
     >>> losses.shape, bool(losses[0, 0, 0] < losses[1, 0, 0])
     ((2, 1, 1), True)
     """
-    members = Members(start, np.asarray(coefficients, float), training.learning_rate)
 
     def measure(nets: ensembles.Networks) -> dict[str, Tensor]:
         losses, right = [], []
@@ -62,11 +43,9 @@ def train_judged(
             right.append((outputs.argmax(2) == wanted).double().mean(1))
         return {"losses": torch.stack(losses, 1), "right": torch.stack(right, 1)}
 
-    trained = ensembles.train(
-        X, y, multilayer(X.shape[1], width, classes, 2), members, measure,
-        steps=training.steps, at=at, momentum=training.momentum,
-        batch_size=min(training.batch_size, len(X)), device=training.device, progress=False,
-    )  # fmt: skip
+    recipe = replace(recipe, batch_size=min(recipe.batch_size or len(X), len(X)))
+    layers = multilayer(X.shape[1], width, classes, 2)
+    trained = ensembles.train(X, y, layers, Members(start, coefficients), recipe, measure, progress=False)
     return trained.values["losses"], trained.values["right"]
 
 
@@ -85,7 +64,7 @@ class RacedNetworks(NamedTuple):
 
 
 def network_race(
-    task: Task, width: int, lattice: np.ndarray, start: int, training: Training, *,
+    task: Split, width: int, lattice: np.ndarray, start: int, recipe: Recipe, *,
     divide_by: float = 1.0, blind: bool = False, moments: int = 24,
 ) -> RacedNetworks:  # fmt: skip
     """Let the ways of choosing c compete on one split, with networks of one hidden layer.
@@ -97,7 +76,7 @@ def network_race(
     samples, classes = len(task.y), task.classes or 2
     rng = np.random.default_rng([start, 0])
     folds = rng.permutation(samples) % FOLDS
-    at = np.unique(np.geomspace(1, training.steps, moments).round().astype(int)).tolist()
+    at = np.unique(np.geomspace(1, recipe.steps, moments).round().astype(int)).tolist()
     test = (task.X_validation, task.y_validation)
     tried = np.concatenate([[0.0], lattice])
     held = []
@@ -105,22 +84,17 @@ def network_race(
         kept, out = folds != fold, folds == fold
         labels = rng.permutation(task.y[out]) if blind else task.y[out]
         judges = [(task.X[out], labels), test] if fold == 0 else [(task.X[out], labels)]
-        moment = at if fold == 0 else None
-        held.append(
-            train_judged(task.X[kept], task.y[kept], judges, classes, width, tried, start, training, moment)[
-                0
-            ]
-        )
+        fitted = partial(train_judged, task.X[kept], task.y[kept], classes=classes, start=start)
+        timed = replace(recipe, at=at) if fold == 0 else recipe
+        held.append(fitted(judges, width=width, coefficients=tried, recipe=timed)[0])
         if fold == 0:
-            small = train_judged(
-                task.X[kept], task.y[kept], judges[:1], classes, max(width // SMALLER, 1), lattice, start,
-                training,
-            )[0]  # fmt: skip
+            narrow = max(width // SMALLER, 1)
+            small = fitted(judges[:1], width=narrow, coefficients=lattice, recipe=recipe)[0]
     path = held[0]  # (coefficients, moments, hold-out and test)
     crossed = np.mean([one[1:, -1, 0] for one in held], axis=0)
-    rules = np.array([1 / samples, 1 / training.horizon]) / divide_by
+    rules = np.array([1 / samples, 1 / recipe.horizon]) / divide_by
     losses, right = train_judged(
-        task.X, task.y, [test], classes, width, np.concatenate([tried, rules, [1e-4]]), start, training
+        task.X, task.y, [test], classes, width, np.concatenate([tried, rules, [1e-4]]), start, recipe
     )
     found, right = losses[:, 0, 0], right[:, 0, 0]
     places = len(lattice)

@@ -1,4 +1,4 @@
-"""Tasks: a data set cut into training and validation samples, ready to train on."""
+"""Splits: a data set cut into training and validation samples, ready to train on."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -12,10 +12,10 @@ COMPONENTS = 64
 
 MOST_VALIDATION = 2000
 FEWEST_VALIDATION = 100
-"""Bounds on the samples kept to judge a network; a task that leaves fewer is refused."""
+"""Bounds on the samples kept to judge a network; one that leaves fewer is refused."""
 
 
-class Task(NamedTuple):
+class Split(NamedTuple):
     """What one repetition trains on and is judged by; validation targets are never noisy."""
 
     X: np.ndarray
@@ -26,19 +26,19 @@ class Task(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def make_task(data: str, samples: int, noise: float, seed: int, repetition: int) -> Task:
+def make_split(data: str, samples: int, noise: float, seed: int, repetition: int) -> Split:
     """Split a data set at random, shuffle a share of the training targets, and project wide inputs.
 
-    The ``samples`` training rows of a smaller task are the first of a larger one's. Of them a share
+    The ``samples`` training rows of a smaller split are the first of a larger one's. Of them a share
     ``noise`` is drawn, and their targets change places at random, which serves classes and real
     targets alike. Inputs of more than 64 features become the leading principal components of the
     training part, scaled by one common factor to a mean square of one.
     Raises ``ValueError`` for a noise outside 0 to 1, or samples that leave too few for validation.
 
-    >>> one = make_task("diabetes", 256, 0.2, seed=0, repetition=0)
+    >>> one = make_split("diabetes", 256, 0.2, seed=0, repetition=0)
     >>> one.X.shape, one.X_validation.shape, one.classes
     ((256, 10), (186, 10), None)
-    >>> make_task("diabetes", 400, 0.2, seed=0, repetition=0)
+    >>> make_split("diabetes", 400, 0.2, seed=0, repetition=0)
     Traceback (most recent call last):
         ...
     ValueError: samples 400 of diabetes: allowed 2 to 342, so that 100 are left to judge by
@@ -59,7 +59,7 @@ def make_task(data: str, samples: int, noise: float, seed: int, repetition: int)
     random = np.random.default_rng([seed, repetition, 1])
     noisy = random.permutation(samples)[: round(noise * samples)]
     y[noisy] = y[random.permutation(noisy)]
-    return Task(X, y, X_validation, source.y[kept], source.classes)
+    return Split(X, y, X_validation, source.y[kept], source.classes)
 
 
 def largest_training_set(data: str) -> int:
