@@ -120,13 +120,12 @@ def jumps(branches: Sequence[Series]) -> Picture:
     figure, panels = subplots(len(branches), height=3.3, share_y=True)
     told = []
     for axes, (branch, look) in zip(panels, styled(branches), strict=True):
-        assert branch.predicted is not None
-        assert branch.predicted_at is not None
+        assert branch.predicted is not None and branch.predicted_at is not None
         predict(axes, branch, label="predicted")
         end = (branch.predicted_at[-1], branch.predicted[-1])
         axes.plot(*end, "o", color="0.25", ms=5, label="its end")
         axes.plot(branch.x, branch.values, **look, label="trained")
-        axes.set_xlabel(f"penalty coefficient c\n({branch.label.replace('layers', 'weight layers')})")
+        axes.set_xlabel(f"penalty coefficient c\n({branch.label})")
         axes.legend(fontsize="small")
         alive = branch.values > branch.values.max() / 1000
         told.append(
