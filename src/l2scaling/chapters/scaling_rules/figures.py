@@ -1,6 +1,7 @@
 """Figures of scaling-rules: best λ, slopes in P, the three rules, what moves λ, and its clock."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,13 @@ def _look(family: Family) -> dict[str, Any]:
     return looks[hidden - 1] | open_mark | {"label": f"{hidden} hidden, {'noisy' if noise else 'clean'}"}
 
 
+def _kind(one: tuple[Family, np.ndarray]) -> tuple[int, float]:
+    """Return depth and noise, by which families look different."""
+    return one[0][3], one[0][1]
+
+
 def _in_order(found: Mapping[Family, np.ndarray]) -> list[tuple[Family, np.ndarray]]:
-    """Return families by depth and noise, in which they look different."""
-    return sorted(found.items(), key=lambda one: (one[0][3], one[0][1]))
+    return sorted(found.items(), key=_kind)
 
 
 def _bands(values: Iterable[np.ndarray]) -> np.ndarray:
@@ -74,10 +79,12 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
     for axes, (metric, found) in zip(row, panels.items(), strict=True):
         for exponent in EXPONENTS:
             axes.axvline(exponent, color="0.25", linestyle=":", linewidth=1)
-        for family, values in _in_order(found):
-            data, noise, optimizer, hidden = family
-            place = pairs.index((data, optimizer)) + (hidden - 2) * 0.24 + (0.1 if noise else -0.02)
-            bars(axes, [place], _bands([values]), across=True, **_look(family) | {"linestyle": "none"})
+        for (hidden, noise), alike in groupby(_in_order(found), _kind):
+            families, values = zip(*alike, strict=True)
+            offset = (hidden - 2) * 0.24 + (0.1 if noise else -0.02)
+            places = [pairs.index((data, optimizer)) + offset for data, _, optimizer, _ in families]
+            look = _look(families[0]) | {"linestyle": "none"}
+            bars(axes, places, _bands(values), across=True, **look)
         axes.set(xlabel=f"slope of the best λ in P, by {metric}", xlim=(-3.0, 1.4), xticks=EXPONENTS)
     rows(row[0], [", ".join(pair) for pair in pairs])
     legend(figure, 3)
