@@ -23,7 +23,6 @@ THEME: dict[Any, Any] = {
     "legend.frameon": False,
 }
 
-
 WIDTH = 8.6  # inches; all figures are as wide as a page's text, so that their letters match
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d", "8", "H")
 
