@@ -6,9 +6,8 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from l2scaling.chapters.penalty_and_pull.figures import power_laws
+from l2scaling.chapters.penalty_and_pull.figures import Series, power_laws
 from l2scaling.evidence import MIME, Evidence, Prediction, records_table
-from l2scaling.figures.series import Series
 from l2scaling.publish.evidence.claims import Claim, verdict
 from l2scaling.publish.evidence.results import same as unmoved
 
