@@ -149,8 +149,9 @@ def test_what_is_zero_but_for_rounding_is_held_against_its_margin():
 
 
 def test_a_picture_is_an_svg_that_comes_out_the_same_twice():
-    series = [Series("total (loss)", np.array([[1.0, 1.1], [10.0, 11.0]]), 1.0, 1.0)]
-    first, second = (power_laws([10, 100], series)._repr_mimebundle_() for _ in range(2))
+    values = np.array([[1.0, 1.1], [10.0, 11.0]])
+    series = [Series("total (loss)", [10, 100], values, exponent=1.0, predicted_exponent=1.0)]
+    first, second = (power_laws(series)._repr_mimebundle_() for _ in range(2))
     assert first == second
     assert first[0]["image/svg+xml"].startswith("<?xml")
     assert "total (loss): measured 1.000, predicted 1" in first[1]["alt"]

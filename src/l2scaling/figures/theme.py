@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+import numpy as np
 import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,7 +24,7 @@ THEME: dict[Any, Any] = {
 }
 
 WIDTH = 8.6  # inches; all figures are as wide as a page's text, so that their letters match
-MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "h", "d", "8", "H")
 
 _INDENT = re.compile(r"\n +")
 _LONG = re.compile(r"(scale\()?(-?\d+\.\d{3,})")
@@ -64,8 +65,17 @@ class Picture:
         return _light(drawing.getvalue().decode())
 
 
-def subplots(columns: int, height: float = 3.3, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
-    with seaborn.axes_style("whitegrid", THEME), seaborn.plotting_context("notebook", font_scale=0.9):
+def grid(
+    rows: int, columns: int, height: float, *, share_x: Any = False, share_y: Any = False
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure and its panels, shape ``(rows, columns)``."""
+    scale = 0.9 if rows == 1 else 0.8
+    with seaborn.axes_style("whitegrid", THEME), seaborn.plotting_context("notebook", font_scale=scale):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        axes = figure.subplots(1, columns, sharey=share_y, squeeze=False)
-    return figure, list(axes[0])
+        return figure, figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y)
+
+
+def subplots(columns: int, height: float = 3.3, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its row of panels."""
+    figure, panels = grid(1, columns, height, share_y=share_y)
+    return figure, list(panels[0])

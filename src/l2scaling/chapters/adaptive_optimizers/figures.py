@@ -1,44 +1,41 @@
 """Figures of adaptive optimisers: what the penalty moves, what noise leaves, what rescaling keeps."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn
 
-from l2scaling.figures.theme import MARKERS, Picture, subplots
+from l2scaling.figures.series import (
+    DASHES,
+    PREDICTED,
+    Series,
+    bars,
+    draw,
+    guide,
+    legend,
+    spread,
+    styled,
+    ticks,
+)
+from l2scaling.figures.theme import Picture, subplots
 
 
-@dataclass(frozen=True)
-class Shift:
-    """How far the penalty moves a weight per step, measured and predicted, shape ``(noises,)``."""
-
-    label: str
-    measured: np.ndarray
-    predicted: np.ndarray
-
-
-def shifts_by_noise(noises: np.ndarray, shifts: Sequence[Shift]) -> Picture:
+def shifts_by_noise(shifts: Sequence[Series]) -> Picture:
     """Draw shifts over learning rate times pull against the gradient noise of the weight, log–log.
 
     At one the optimiser does what plain gradient descent does; dashed lines are predictions.
     """
     figure, (axes,) = subplots(1, height=3.7)
-    colors = seaborn.color_palette("colorblind", len(shifts))
-    for shift, color, marker in zip(shifts, colors, MARKERS, strict=False):
-        axes.loglog(noises, shift.predicted, "--", color=color)
-        axes.loglog(noises, shift.measured, marker, color=color, mfc="none", ms=7, label=shift.label)
-    axes.plot([], [], "--", color="0.25", label="predicted")
+    draw(axes, shifts, ms=7)
     axes.set(
-        xlabel="standard deviation of the data gradient (loss per weight unit)",
-        ylabel="shift by the penalty\nover learning rate times pull",
-    )
+        xscale="log", xlabel="standard deviation of the data gradient (loss per weight unit)",
+        yscale="log", ylabel="shift by the penalty\nover learning rate times pull",
+    )  # fmt: skip
     axes.legend(fontsize="small")
-    told = "; ".join(f"{one.label}: from {one.measured[0]:.3g} to {one.measured[-1]:.3g}" for one in shifts)
+    noises = shifts[0].x
     return Picture(
         figure,
         f"Shift over learning rate times pull as the gradient noise grows from {noises[0]:g} to "
-        f"{noises[-1]:g}. {told}.",
+        f"{noises[-1]:g}. {'; '.join(one.ends(then=': from') for one in shifts)}.",
     )
 
 
@@ -48,11 +45,11 @@ def unfed_weights(panels: Sequence[tuple[str, Sequence[tuple[float, np.ndarray]]
     Each panel holds ``(coefficient, weights)`` with weights of shape ``(steps + 1, count)``.
     """
     figure, all_axes = subplots(len(panels), share_y=True)
-    styles, told = ("-", "--", ":", "-."), []
+    told = []
     for axes, (name, runs) in zip(all_axes, panels, strict=True):
-        colors = seaborn.color_palette("colorblind", len(runs))
-        for (coefficient, weights), color, style in zip(runs, colors, styles, strict=False):
-            axes.plot(np.abs(weights).mean(axis=1), style, color=color, lw=2, label=f"{coefficient:.2g}")
+        for ((coefficient, weights), look), dash in zip(styled(runs, marker=""), DASHES, strict=False):
+            sizes = np.abs(weights).mean(axis=1)
+            axes.plot(sizes, **look | {"linestyle": dash}, lw=2, label=f"{coefficient:.2g}")
         axes.set(xlabel=f"steps ({name})", ylim=(0, None))
         left = (np.abs(weights[-1]).mean() / np.abs(weights[0]).mean() for _, weights in runs)
         told.append(f"{name}: {', '.join(f'{one:.1%}' for one in left)}")
@@ -75,22 +72,20 @@ def totals_on_noise(
     ``(decays,)``: the prediction with the momentum's correction.
     """
     figure, (left, right) = subplots(2, height=3.6)
-    first, second, third = seaborn.color_palette("colorblind", 3)
     P = np.asarray(sizes, float)
-    middle = np.exp(np.log(starts).mean() + 0.5 * (np.log(P) - np.log(P).mean()))
-    left.loglog(P, learning_rate * P / 4, "--", color="0.15", label="predicted: ηP/4")
-    left.loglog(P, middle, ":", color="0.15", label="slope ½")
-    left.loglog(P, starts.mean(1), "s", color=second, mfc="none", ms=7, label="He start")
-    left.loglog(P, ends.mean(1), "o", color=first, mfc="none", ms=7, label="after AdamW on noise")
-    left.set(xlabel="number of weights P", ylabel="total λ/2·Σw² (loss)")
-    right.semilogx(decays, np.ones(len(decays)), "--", color="0.15", label="predicted: ηP/4")
-    right.semilogx(decays, exact, "-", color="0.55", label="with the momentum's correction")
-    spread = np.stack([ratios.mean(1) - ratios.min(1), ratios.max(1) - ratios.mean(1)])
-    right.errorbar(
-        decays, ratios.mean(1), yerr=spread, fmt="D", color=third, mfc="none", capsize=3, label="measured"
-    )
-    right.set(xlabel="decoupled λ (loss per squared weight unit)", ylabel="total over ηP/4")
+    left.plot(P, learning_rate * P / 4, **PREDICTED, label="predicted: ηP/4")
+    guide(left, P, starts, 0.5, linestyle=":", label="slope ½")
+    named = [(ends, "after AdamW on noise"), (starts, "He start"), (ratios, "measured")]
+    (after, before, measured) = (look | {"label": label} for (_, label), look in styled(named, ms=7))
+    left.plot(P, starts.mean(1), **before)
+    left.plot(P, ends.mean(1), **after)
+    left.set(xscale="log", yscale="log", xlabel="number of weights P", ylabel="total λ/2·Σw² (loss)")
+    right.plot(decays, np.ones(len(decays)), **PREDICTED, label="predicted: ηP/4")
+    right.plot(decays, exact, "-", color="0.55", label="with the momentum's correction")
+    bars(right, decays, spread(ratios), **measured)
+    right.set(xscale="log", xlabel="decoupled λ (loss per squared weight unit)", ylabel="total over ηP/4")
     right.set_ylim(0, 1.6)
+    ticks(right, decays)
     left.legend(fontsize="small")
     right.legend(fontsize="small", loc="lower left")
     growth = np.polyfit(np.log(P), np.log(np.stack([starts.mean(1), ends.mean(1)], 1)), 1)[0]
@@ -102,16 +97,7 @@ def totals_on_noise(
     )
 
 
-@dataclass(frozen=True)
-class Ratios:
-    """Totals over the noise law: ``places`` of shape ``(settings,)``, ``values`` ``(settings, seeds)``."""
-
-    label: str
-    places: Sequence[float]
-    values: np.ndarray
-
-
-def noise_law_on_data(by_size: Sequence[Ratios], by_decay: Sequence[Ratios]) -> Picture:
+def noise_law_on_data(by_size: Sequence[Series], by_decay: Sequence[Series]) -> Picture:
     """Draw totals of trained networks over ηP/4 against P and against λ, log–log.
 
     Bars go from the smallest to the largest seed.
@@ -119,51 +105,31 @@ def noise_law_on_data(by_size: Sequence[Ratios], by_decay: Sequence[Ratios]) -> 
     figure, (left, right) = subplots(2, height=3.8, share_y=True)
     told = []
     for axes, lines, name in ((left, by_size, "number of weights P"), (right, by_decay, "decoupled λ")):
-        colors = seaborn.color_palette("colorblind", len(lines))
-        for line, color, marker in zip(lines, colors, MARKERS, strict=False):
-            middle = line.values.mean(1)
-            spread = np.stack([middle - line.values.min(1), line.values.max(1) - middle])
-            axes.errorbar(
-                line.places, middle, yerr=spread, fmt=marker + "-", color=color, mfc="none", capsize=3,
-                label=line.label,
-            )  # fmt: skip
-            told.append(f"{line.label} against {name}: {middle[0]:.2g} to {middle[-1]:.2g}")
+        draw(axes, lines, linestyle="-")
         axes.axhline(1, color="0.15", linestyle="--", label="noise law")
         axes.set(xscale="log", yscale="log", xlabel=name)
-        axes.set_xticks(lines[0].places, [f"{place:g}" for place in lines[0].places])
-        axes.minorticks_off()
+        ticks(axes, lines[0].x)
+        told += [one.ends(".2g", f" against {name}:") for one in lines]
     left.set_ylabel("total over ηP/4")
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize="small")
+    legend(figure, 3)
     return Picture(figure, f"Total over the noise law. {'; '.join(told)}.")
 
 
-@dataclass(frozen=True)
-class Rescaled:
-    """Relative differences by step between a run and its rescaled twins, one a rule."""
-
-    optimizer: str
-    differences: dict[str, np.ndarray]
-
-
-def rescaled_runs(panels: Sequence[Rescaled]) -> Picture:
+def rescaled_runs(panels: Mapping[str, Mapping[str, np.ndarray]]) -> Picture:
     """Draw how far outputs of a rescaled run lie from the original's, a panel an optimiser.
 
-    Differences below 1e-17, zero included, stand on the floor of the axis.
+    Each panel maps rules to relative differences by step. Differences below 1e-17, zero included,
+    stand on the floor of the axis.
     """
     figure, all_axes = subplots(len(panels), height=3.4, share_y=True)
     told = []
-    for axes, panel in zip(all_axes, panels, strict=True):
-        colors = seaborn.color_palette("colorblind", len(panel.differences))
-        for (rule, values), color, marker in zip(panel.differences.items(), colors, MARKERS, strict=False):
-            axes.semilogy(
-                np.maximum(values, 1e-17), marker + "-", color=color, mfc="none", ms=4,
-                markevery=max(1, len(values) // 8), label=rule,
-            )  # fmt: skip
-        axes.set(xlabel=f"steps ({panel.optimizer})", ylim=(1e-18, 30))
-        ends = ", ".join(f"{rule} {values.max():.2g}" for rule, values in panel.differences.items())
-        told.append(f"{panel.optimizer}: {ends}")
+    for axes, (name, differences) in zip(all_axes, panels.items(), strict=True):
+        for (rule, values), look in styled(differences.items(), linestyle="-", ms=4):
+            shown = np.maximum(values, 1e-17)
+            axes.semilogy(shown, **look, markevery=max(1, len(values) // 8), label=rule)
+        axes.set(xlabel=f"steps ({name})", ylim=(1e-18, 30))
+        ends = ", ".join(f"{rule} {values.max():.2g}" for rule, values in differences.items())
+        told.append(f"{name}: {ends}")
     all_axes[0].set_ylabel("difference of outputs\nrelative to the outputs")
-    handles, labels = all_axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
+    legend(figure, len(differences))
     return Picture(figure, f"Largest relative difference of outputs by rule. {'; '.join(told)}.")

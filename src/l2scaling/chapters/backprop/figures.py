@@ -1,13 +1,11 @@
 """Figures of gradients: signals over steps, laws by layer, and value against gradient."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn
-from matplotlib.axes import Axes
 
-from l2scaling.figures.theme import MARKERS, Picture, subplots
+from l2scaling.figures.series import Series, bars, draw, guide, legend, spread, styled, ticks
+from l2scaling.figures.theme import Picture, subplots
 
 LAYERS = ("input layer", "hidden layer", "output layer")
 
@@ -19,13 +17,9 @@ def signals_by_step(differences: np.ndarray) -> Picture:
     row 0 is before the first step.
     """
     figure, (axes,) = subplots(1)
-    colors = seaborn.color_palette("colorblind", differences.shape[1])
     steps = np.arange(len(differences))
-    for layer, (values, color) in enumerate(zip(differences.T, colors, strict=True)):
-        marker = MARKERS[layer % len(MARKERS)]
-        axes.plot(
-            steps, 100 * values, marker + "-", color=color, mfc="none", label=f"weight layer {layer + 1}"
-        )
+    layers = [Series(f"weight layer {k + 1}", steps, 100 * one) for k, one in enumerate(differences.T)]
+    draw(axes, layers, linestyle="-")
     axes.set(
         xlabel="optimiser steps taken",
         ylabel="difference of error signals\n(percent of the signal)",
@@ -40,46 +34,29 @@ def signals_by_step(differences: np.ndarray) -> Picture:
     )
 
 
-@dataclass(frozen=True)
-class LayerLaw:
-    """A quantity by width and layer for one task; ``values`` has shape ``(widths, seeds, 3)``.
-
-    ``exponents`` are the measured slopes in the width, input layer first.
-    """
-
-    label: str
-    values: np.ndarray
-    exponents: Sequence[float]
-
-
 def layer_laws(
-    widths: Sequence[int], laws: Sequence[LayerLaw], predicted: Sequence[float], ylabel: str
+    widths: Sequence[int],
+    laws: Mapping[str, np.ndarray],
+    fits: Mapping[str, Sequence[Sequence[float]]],
+    predicted: Sequence[float],
+    ylabel: str,
 ) -> Picture:
     """Draw one log–log panel a task: means over seeds by layer, with the predicted slopes dashed.
 
-    Bars go from the smallest to the largest seed. A dashed line passes through the geometric
-    centre of its layer's values, so that only its slope is on trial.
+    ``laws`` hold values ``(widths, seeds, 3)`` of a task, ``fits`` its measured slopes in the width,
+    the estimate first; input layer first. Bars go from the smallest to the largest seed.
     """
     figure, panels = subplots(len(laws), height=3.6, share_y=True)
-    colors = seaborn.color_palette("colorblind", len(LAYERS))
-    log_width = np.log(np.asarray(widths, float))
-    for axes, law in zip(panels, laws, strict=True):
-        for layer, (name, color) in enumerate(zip(LAYERS, colors, strict=True)):
-            values = law.values[:, :, layer]
-            line = np.exp(np.log(values).mean() + predicted[layer] * (log_width - log_width.mean()))
-            axes.errorbar(
-                widths, values.mean(axis=1), yerr=_span(values), fmt=MARKERS[layer],
-                color=color, mfc="none", ms=5, capsize=3, label=name,
-            )  # fmt: skip
-            axes.loglog(widths, line, "--", color="0.15", label=f"predicted slope {predicted[layer]:g}")
-        axes.set(xscale="log", yscale="log", xlabel=f"width n ({law.label})")
-        axes.set_xticks(widths, [str(width) for width in widths])
-        axes.minorticks_off()
+    for axes, (task, values) in zip(panels, laws.items(), strict=True):
+        for (layer, name), look in styled(enumerate(LAYERS), ms=5):
+            bars(axes, widths, spread(values[:, :, layer]), **look, label=name)
+            slope = predicted[layer]
+            guide(axes, widths, values[:, :, layer], slope, label=f"predicted slope {slope:g}")
+        axes.set(xscale="log", yscale="log", xlabel=f"width n ({task})")
+        ticks(axes, widths)
     panels[0].set_ylabel(ylabel)
-    handles, labels = panels[0].get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=3, fontsize="small")
-    told = "; ".join(f"{law.label}: " + ", ".join(f"{one:.2f}" for one in law.exponents) for law in laws)
+    legend(figure, 3)
+    told = "; ".join(f"{task}: " + ", ".join(f"{fit[0]:.2f}" for fit in fits[task]) for task in laws)
     asked = ", ".join(f"{one:g}" for one in predicted)
     return Picture(
         figure,
@@ -87,73 +64,42 @@ def layer_laws(
     )
 
 
-@dataclass(frozen=True)
-class Line:
-    """A positive quantity against P; ``sizes`` has shape ``(sizes,)``, ``values`` ``(sizes, seeds)``."""
-
-    label: str
-    sizes: Sequence[int]
-    values: np.ndarray
-
-
-def _span(values: np.ndarray) -> np.ndarray:
-    """Return how far the smallest and the largest seed lie below and above the mean."""
-    middle = values.mean(axis=1)
-    return np.stack([middle - values.min(axis=1), values.max(axis=1) - middle])
-
-
-def _draw_lines(axes: Axes, lines: Sequence[Line]) -> None:
-    colors = seaborn.color_palette("colorblind", len(lines))
-    for line, color, marker in zip(lines, colors, MARKERS, strict=False):
-        axes.errorbar(
-            line.sizes,
-            line.values.mean(axis=1),
-            yerr=_span(line.values),
-            fmt=marker + "-",
-            color=color,
-            mfc="none",
-            capsize=3,
-            label=line.label,
-        )
-    axes.set(xscale="log", xlabel="number of weights P")
-
-
-def share_and_ratio(shares: Sequence[Line], ratios: Sequence[Line]) -> Picture:
+def share_and_ratio(shares: Sequence[Series], ratios: Sequence[Series]) -> Picture:
     """Draw the penalty's share of the cost, and of its gradient's norm to the data gradient's.
 
     Points are means over seeds, bars go from the smallest to the largest seed. The line at
     one is where the penalty's gradient would be as long as the data gradient.
     """
     figure, (left, right) = subplots(2, height=3.5)
-    _draw_lines(left, shares)
+    draw(left, shares, linestyle="-")
     left.set(ylabel="penalty's share of the total cost", ylim=(0, 1.02))
     left.legend(fontsize="small")
-    _draw_lines(right, ratios)
+    draw(right, ratios, linestyle="-")
     right.axhline(1, color="0.15", linestyle=":")
     right.set(yscale="log", ylabel="norm of penalty gradient\nover norm of data gradient")
+    for axes in (left, right):
+        axes.set(xscale="log", xlabel="number of weights P")
     top = max(one.values.max() for one in ratios)
     right.set_ylim(min(one.values.min() for one in ratios) / 2, max(2.0, 2 * top))
     told = "; ".join(
-        f"{share.label}: share {share.values[0].mean():.2f} to {share.values[-1].mean():.3f}, "
-        f"ratio {ratio.values[0].mean():.3f} to {ratio.values[-1].mean():.3f}"
+        f"{share.label}: share {share.mean[0]:.2f} to {share.mean[-1]:.3f}, "
+        f"ratio {ratio.mean[0]:.3f} to {ratio.mean[-1]:.3f}"
         for share, ratio in zip(shares, ratios, strict=True)
     )
     return Picture(figure, f"From the smallest to the largest network, {told}.")
 
 
-def ratios_by_start(panels: Sequence[tuple[str, Sequence[Line]]]) -> Picture:
+def ratios_by_start(panels: Sequence[tuple[str, Sequence[Series]]]) -> Picture:
     """Draw the ratio of gradient norms against P for several initialisers, a panel a depth."""
     figure, all_axes = subplots(len(panels), height=3.7, share_y=True)
     told = []
     for axes, (name, lines) in zip(all_axes, panels, strict=True):
-        _draw_lines(axes, lines)
+        draw(axes, lines, linestyle="-")
         axes.axhline(1, color="0.15", linestyle=":")
-        axes.set(yscale="log", xlabel=f"number of weights P ({name})")
-        ends = (f"{one.label} {one.values[0].mean():.2g} to {one.values[-1].mean():.2g}" for one in lines)
-        told.append(f"{name}: {', '.join(ends)}")
+        axes.set(xscale="log", yscale="log", xlabel=f"number of weights P ({name})")
+        told.append(f"{name}: {', '.join(one.ends('.2g', '') for one in lines)}")
     all_axes[0].set_ylabel("norm of penalty gradient\nover norm of data gradient")
-    handles, labels = all_axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), fontsize="small")
+    legend(figure, len(lines))
     return Picture(
         figure, f"Ratio of gradient norms from the smallest to the largest network. {'; '.join(told)}."
     )

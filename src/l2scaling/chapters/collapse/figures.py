@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import seaborn
 from matplotlib.colors import LogNorm
 
-from l2scaling.figures.theme import MARKERS, Picture, subplots
+from l2scaling.figures.series import PREDICTED, Series, legend, predict, styled
+from l2scaling.figures.theme import Picture, subplots
 
 _TICKS = [digit * 10.0**power for power in range(-6, 4) for digit in (1, 2, 5)]
 
@@ -25,15 +25,13 @@ def shrunken_values(
     ``left`` ``(sizes, C)``. Lines are ``(s - c)_+`` and ``c * sum (s - c)_+``.
     """
     figure, (first, second) = subplots(2, height=3.6)
-    colors = seaborn.color_palette("colorblind", len(sizes))
     fine = np.linspace(0, coefficients.max(), 400)
     laws = np.maximum(singular_values[:, None] - fine, 0)
-    first.plot(fine, laws.T, "--", color="0.25", label=None)
-    second.plot(fine, fine * laws.sum(0), "--", color="0.25", label="predicted")
-    for row, (P, color, marker) in enumerate(zip(sizes, colors, MARKERS, strict=False)):
-        style = {"color": color, "mfc": "none", "ms": 5 + 3 * row}
-        first.plot(coefficients, learnt[row], marker, **style)
-        second.plot(coefficients, left[row], marker, label=f"P = {P:,}", **style)
+    first.plot(fine, laws.T, **PREDICTED)
+    second.plot(fine, fine * laws.sum(0), **PREDICTED, label="predicted")
+    for (row, P), look in styled(enumerate(sizes), ms=5, grow=3):
+        first.plot(coefficients, learnt[row], **look)
+        second.plot(coefficients, left[row], **look, label=f"P = {P:,}")
     first.set(xlabel="penalty coefficient c", ylabel="singular values learnt")
     second.set(xlabel="penalty coefficient c", ylabel="penalty left (loss)")
     second.legend(fontsize="small")
@@ -104,12 +102,7 @@ def phase_planes(planes: Sequence[Plane], floor: float) -> Picture:
     panels[0].set_ylabel("number of weights P")
     assert mesh is not None
     figure.colorbar(mesh, ax=panels, label="penalty left\n(share of data loss at zero)")
-    handles = {
-        name: handle
-        for axes in panels
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True)
-    }
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=2, fontsize="small")
+    legend(figure, 2)
     told = "; ".join(
         f"{plane.label}: thresholds {plane.thresholds.min():.3g} to {plane.thresholds.max():.3g} from "
         f"{min(plane.threshold_sizes):,} to {max(plane.threshold_sizes):,} weights"
@@ -119,33 +112,25 @@ def phase_planes(planes: Sequence[Plane], floor: float) -> Picture:
     return Picture(figure, f"The border between weights that live and weights that die. {told}.")
 
 
-@dataclass(frozen=True)
-class Branch:
-    """Networks of one depth: learnt value against c, ``(C,)`` each, and the curve predicted."""
+def jumps(branches: Sequence[Series]) -> Picture:
+    """Draw the largest learnt singular value against c, with the solution that survives longest.
 
-    depth: int
-    curve_coefficients: np.ndarray
-    curve: np.ndarray
-    coefficients: np.ndarray
-    learnt: np.ndarray
-
-
-def jumps(branches: Sequence[Branch]) -> Picture:
-    """Draw the largest learnt singular value against c, with the solution that survives longest."""
+    A branch holds networks of one depth, learnt values ``(C,)``, and the curve predicted, up to its end.
+    """
     figure, panels = subplots(len(branches), height=3.3, share_y=True)
-    colors = seaborn.color_palette("colorblind", len(branches))
     told = []
-    for axes, branch, color, marker in zip(panels, branches, colors, MARKERS, strict=False):
-        axes.plot(branch.curve_coefficients, branch.curve, "--", color="0.25", label="predicted")
-        end = (branch.curve_coefficients[-1], branch.curve[-1])
+    for axes, (branch, look) in zip(panels, styled(branches), strict=True):
+        assert branch.predicted is not None and branch.predicted_at is not None
+        predict(axes, branch, label="predicted")
+        end = (branch.predicted_at[-1], branch.predicted[-1])
         axes.plot(*end, "o", color="0.25", ms=5, label="its end")
-        axes.plot(branch.coefficients, branch.learnt, marker, color=color, mfc="none", ms=6, label="trained")
-        axes.set_xlabel(f"penalty coefficient c\n({branch.depth} weight layers)")
+        axes.plot(branch.x, branch.values, **look, label="trained")
+        axes.set_xlabel(f"penalty coefficient c\n({branch.label})")
         axes.legend(fontsize="small")
-        alive = branch.learnt > branch.learnt.max() / 1000
+        alive = branch.values > branch.values.max() / 1000
         told.append(
-            f"{branch.depth} layers: the curve ends at c = {end[0]:.3g} with {end[1]:.3g}, the least value "
-            f"that survives is {branch.learnt[alive].min():.3g}"
+            f"{branch.label}: the curve ends at c = {end[0]:.3g} with {end[1]:.3g}, the least value "
+            f"that survives is {branch.values[alive].min():.3g}"
         )
     panels[0].set_ylabel("largest singular value learnt")
     return Picture(figure, f"Learnt value against c. {'; '.join(told)}.")

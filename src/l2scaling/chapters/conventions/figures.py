@@ -1,45 +1,36 @@
 """Figures of what λ means in each library, and of what a nominal λ does there."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import seaborn
 
-from l2scaling.figures.theme import MARKERS, Picture, subplots
+from l2scaling.figures.series import PREDICTED, Series, legend, rows, scatter, styled, ticks
+from l2scaling.figures.theme import Picture, subplots
 from l2scaling.laws.conventions import FAMILIES, Convention
 
 
 def coefficients(
-    rows: Sequence[Convention], settings: Sequence[str], predicted: np.ndarray, measured: np.ndarray
+    apis: Sequence[Convention], settings: Sequence[str], predicted: np.ndarray, measured: np.ndarray
 ) -> Picture:
     """Draw the coefficient of each API for one and the same λ: formula and real call, in each setting.
 
-    ``predicted`` and ``measured`` have shape ``(rows, settings)``. Rows are grouped by family.
+    ``predicted`` and ``measured`` have shape ``(apis, settings)``. Rows are grouped by family.
     """
-    order = sorted(range(len(rows)), key=lambda row: list(FAMILIES).index(rows[row].family))
-    figure, (axes,) = subplots(1, height=0.27 * len(rows) + 1.5)
-    colors = seaborn.color_palette("colorblind", len(settings))
-    places = np.arange(len(rows))
-    for column, (setting, color, marker) in enumerate(zip(settings, colors, MARKERS, strict=False)):
-        axes.plot(
-            predicted[order, column], places, marker, mfc="none", mec="0.25", ms=11 - 3 * column, ls="",
-            label=f"formula, {setting}",
-        )  # fmt: skip
-        axes.plot(
-            measured[order, column], places, marker, color=color, ms=5 - column, ls="",
-            label=f"measured, {setting}",
-        )  # fmt: skip
-    axes.set_xscale("log")
-    axes.set_yticks(places, [f"{rows[row].name}  [{rows[row].family}]" for row in order], fontsize="x-small")
+    order = sorted(range(len(apis)), key=lambda row: list(FAMILIES).index(apis[row].family))
+    figure, (axes,) = subplots(1, height=0.27 * len(apis) + 1.5)
+    for (column, setting), look in styled(enumerate(settings), ms=11, grow=-3):
+        formula = look | {"mec": "0.25", "label": f"formula, {setting}"}
+        found = look | {"mfc": look["color"], "ms": 5 - column, "label": f"measured, {setting}"}
+        axes.semilogx(predicted[order, column], range(len(apis)), **formula)
+        axes.semilogx(measured[order, column], range(len(apis)), **found)
+    rows(axes, [f"{apis[row].name}  [{apis[row].family}]" for row in order], fontsize="x-small")
     axes.set(xlabel="coefficient of the family (L2: c)")
-    axes.invert_yaxis()
-    figure.legend(loc="outside upper center", ncols=2, fontsize="small")
+    legend(figure, 2)
     moved = sum(np.ptp(row) > 1e-3 * row.max() for row in predicted)
     worst = np.abs(measured / predicted - 1).max()
     return Picture(
         figure,
-        f"{len(rows)} APIs given the same number. Their coefficients run from {measured.min():.2g} to "
+        f"{len(apis)} APIs given the same number. Their coefficients run from {measured.min():.2g} to "
         f"{measured.max():.2g}; every measured point lies on its formula within a relative {worst:.0e}; "
         f"{moved} of them move with the number of samples or the batch.",
     )
@@ -51,20 +42,17 @@ def ridge_solutions(converted: Mapping[str, float], nominal: Mapping[str, float]
     ``converted`` maps API names to the relative distance from the exact solution, ``nominal`` to the c
     that explains the solution for one and the same number.
     """
-    rows = list(nominal)
-    figure, (left, right) = subplots(2, height=0.3 * len(rows) + 1.2, share_y=True)
-    color, other = seaborn.color_palette("colorblind", 2)
-    shown = {name: max(value, 1e-16) for name, value in converted.items()}
-    left.semilogx(
-        list(shown.values()), [rows.index(name) for name in shown], "o", color=color, label="converted"
-    )
-    left.axvline(margin, linestyle="--", color="0.25", linewidth=1, label="margin of the prediction")
+    names = list(nominal)
+    figure, (left, right) = subplots(2, height=0.3 * len(names) + 1.2, share_y=True)
+    (_, first), (_, second) = styled((left, right), mfc=None)
+    shown = [max(value, 1e-16) for value in converted.values()]
+    left.semilogx(shown, [names.index(name) for name in converted], **first, label="converted")
+    left.axvline(margin, **PREDICTED, label="margin of the prediction")
     left.set(xlabel="relative distance from the exact solution")
-    figure.legend(loc="outside upper center", ncols=2, fontsize="small")
-    right.semilogx(list(nominal.values()), np.arange(len(rows)), "s", color=other)
+    legend(figure, 2)
+    right.semilogx(list(nominal.values()), range(len(names)), **second)
     right.set(xlabel="c found in the solution, λ not converted")
-    left.set_yticks(np.arange(len(rows)), rows, fontsize="x-small")
-    left.invert_yaxis()
+    rows(left, names, fontsize="x-small")
     low, high = min(nominal.values()), max(nominal.values())
     return Picture(
         figure,
@@ -81,19 +69,14 @@ def mini_batches(
     ``same`` and ``converted`` have shape ``(batches, seeds, 2)``: accuracy, then Σw².
     """
     figure, panels = subplots(2)
-    colors = seaborn.color_palette("colorblind", 2)
-    kinds = [(same, f"α = {alpha:g}", "o-"), (converted, f"c = {coefficient:g}, α = c·batch", "s--")]
+    kinds = [(same, f"α = {alpha:g}", "-"), (converted, f"c = {coefficient:g}, α = c·batch", "--")]
     labels = ("accuracy on its own data", "Σw²")
     for column, (axes, label) in enumerate(zip(panels, labels, strict=True)):
-        for (values, name, style), color in zip(kinds, colors, strict=True):
-            axes.plot(batches, values[:, :, column].mean(1), style, color=color, mfc="none", label=name)
-            axes.plot(
-                np.repeat(batches, values.shape[1]), values[:, :, column].ravel(), ".", color=color, alpha=0.5
-            )
-        axes.set_xscale("log")
-        axes.set_xticks(batches, [str(batch) for batch in batches])
-        axes.minorticks_off()
-        axes.set(xlabel="batch size (samples)", ylabel=label)
+        for (values, name, dash), look in styled(kinds):
+            axes.plot(batches, values[:, :, column].mean(1), **look | {"linestyle": dash}, label=name)
+            scatter(axes, batches, values[:, :, column], marker=".", color=look["color"], alpha=0.5)
+        axes.set(xscale="log", xlabel="batch size (samples)", ylabel=label)
+        ticks(axes, batches)
     panels[0].set_ylim(0, 1.05)
     panels[1].set_yscale("log")
     panels[0].legend(loc="lower right", fontsize="small")
@@ -105,36 +88,24 @@ def mini_batches(
     return Picture(figure, f"With α kept and with α converted, {words}.")
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Validation losses at each coefficient, ``(splits, coefficients)``, and where a λ lands by its reader.
+def nominal_values(panels: Sequence[tuple[Series, Mapping[str, float]]]) -> Picture:
+    """Draw validation loss against c, one panel a data set, with lines where a nominal λ lands.
 
-    ``marks`` maps words to coefficients.
+    Each panel is the losses ``(coefficients, splits)`` and a mapping of words to coefficients: where a
+    λ lands by its reader.
     """
-
-    label: str
-    coefficients: np.ndarray
-    losses: np.ndarray
-    marks: Mapping[str, float]
-
-
-def nominal_values(curves: Sequence[Curve]) -> Picture:
-    """Draw validation loss against c, one panel a data set, with lines where a nominal λ lands."""
-    figure, panels = subplots(len(curves), height=4.4)
-    colors = seaborn.color_palette("colorblind", 6)
-    styles = ("-", "--", ":", "-.", (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
+    figure, all_axes = subplots(len(panels), height=4.4)
+    dashes = ("-", "--", ":", "-.", (0, (1, 3)), (0, (5, 1, 1, 1, 1, 1)))
     best = []
-    for axes, one in zip(panels, curves, strict=True):
-        mean = one.losses.mean(0)
-        axes.loglog(one.coefficients, one.losses.T, "-", color="0.8", linewidth=0.7)
-        axes.loglog(one.coefficients, mean, "o-", color="0.2", mfc="none", ms=4)
-        for (words, place), color, style in zip(one.marks.items(), colors, styles, strict=False):
-            axes.axvline(place, linestyle=style, color=color, label=words)
-        best.append(f"{one.label}: lowest at c = {one.coefficients[mean.argmin()]:.1e}")
+    for axes, (one, marks) in zip(all_axes, panels, strict=True):
+        axes.loglog(one.x, one.values, "-", color="0.8", linewidth=0.7)
+        axes.loglog(one.x, one.mean, "o-", color="0.2", mfc="none", ms=4)
+        for ((words, place), look), dash in zip(styled(marks.items()), dashes, strict=False):
+            axes.axvline(place, linestyle=dash, color=look["color"], label=words)
+        best.append(f"{one.label}: lowest at c = {one.x[int(one.mean.argmin())]:.1e}")
         axes.set(xlabel="c", ylabel=f"validation cross-entropy, {one.label} (nats)")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize="x-small")
-    places = ", ".join(f"{words} at {place:.0e}" for words, place in curves[0].marks.items())
+    legend(figure, 3, fontsize="x-small")
+    places = ", ".join(f"{words} at {place:.0e}" for words, place in panels[0][1].items())
     return Picture(
         figure, f"Validation loss against c, a grey line each split. {'; '.join(best)}. Lines: {places}."
     )

@@ -1,47 +1,27 @@
 """Figures of linear models, convolutions counted, and clones."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import seaborn
 
+from l2scaling.figures.series import DASHES, PREDICTED, Series, guide, scatter, styled
 from l2scaling.figures.theme import MARKERS, Picture, subplots
 
 
-@dataclass(frozen=True)
-class Growth:
-    """A sum over weights that grow in number, with the exponent measured and the one predicted.
-
-    ``counts`` has shape ``(sizes,)``, ``values`` shape ``(sizes, seeds)``.
-    """
-
-    label: str
-    counts: np.ndarray
-    values: np.ndarray
-    exponent: float
-    predicted_exponent: float
-
-
-def growths(panels: Sequence[tuple[str, Sequence[Growth]]]) -> Picture:
+def growths(panels: Sequence[tuple[str, Sequence[Series]]]) -> Picture:
     """Draw one log–log panel a way of growing, in it every sum and its predicted slope.
 
-    Each panel is a label of the horizontal axis and its sums. Dashed predictions pass
-    through the geometric centre of the measurements, so that only slopes are on trial.
+    Each panel is a label of the horizontal axis and its sums over weights that grow in number.
     """
     figure, axes_row = subplots(len(panels), height=4.3, share_y=True)
-    colors = seaborn.color_palette("colorblind", max(len(sums) for _, sums in panels))
     for axes, (xlabel, sums) in zip(axes_row, panels, strict=True):
-        for one, color, marker in zip(sums, colors, MARKERS, strict=False):
-            log_count = np.log10(np.asarray(one.counts, float))
-            centre = np.log10(one.values).mean()
-            line = 10 ** (centre + one.predicted_exponent * (log_count - log_count.mean()))
-            axes.loglog(one.counts, line, "--", color="0.25", linewidth=1)
-            points = np.repeat(one.counts, one.values.shape[1])
+        for one, look in styled(sums, ms=6):
+            guide(axes, one.x, one.values, one.predicted_exponent)
             label = f"{one.label}, slope {round(one.exponent, 2) + 0:.2f}"
-            axes.loglog(points, one.values.ravel(), marker, color=color, mfc="none", ms=6, label=label)
-        axes.plot([], [], "--", color="0.25", linewidth=1, label="slopes predicted")
-        axes.set(xlabel=xlabel)
+            scatter(axes, one.x, one.values, **look, label=label)
+        axes.plot([], [], **PREDICTED, label="slopes predicted")
+        axes.set(xscale="log", yscale="log", xlabel=xlabel)
         axes.legend(loc="upper left", fontsize="x-small")
         axes.margins(y=0.3)
     axes_row[0].set_ylabel("sum over the kernel\n(weight units, or their square)")
@@ -69,12 +49,10 @@ def survivors(pulls: np.ndarray, weights: np.ndarray, original: int, coefficient
     ]
     rank = np.empty(pulls.size, int)
     rank[np.argsort(-pulls, kind="stable")] = np.arange(1, pulls.size + 1)
-    colors = seaborn.color_palette("colorblind", len(kinds))
-    for (label, chosen), color, marker in zip(kinds, colors, MARKERS, strict=False):
+    for (label, chosen), look in styled(kinds, ms=7):
         if chosen.any():
-            label = f"{label} ({chosen.sum()})"
-            axes.semilogx(rank[chosen], pulls[chosen], marker, color=color, mfc="none", ms=7, label=label)
-    axes.axhline(coefficient, linestyle="--", color="0.25", label="pull of the penalty, λ")
+            axes.semilogx(rank[chosen], pulls[chosen], **look, label=f"{label} ({chosen.sum()})")
+    axes.axhline(coefficient, **PREDICTED, label="pull of the penalty, λ")
     axes.set(
         xlabel="features, by falling pull of the data", ylabel="pull of the data\n(loss per weight unit)"
     )
@@ -88,32 +66,19 @@ def survivors(pulls: np.ndarray, weights: np.ndarray, original: int, coefficient
     )
 
 
-@dataclass(frozen=True)
-class Drift:
-    """How far a cloned network's predictions are from the original's, after each step.
-
-    ``values`` has shape ``(steps,)``, relative to the size of the predictions.
-    """
-
-    label: str
-    values: np.ndarray
-
-
-def clone_drifts(drifts: Sequence[Drift], margin: float) -> Picture:
+def clone_drifts(drifts: Mapping[str, np.ndarray], margin: float) -> Picture:
     """Draw the relative difference of predictions against training steps, a line each rule for λ.
 
-    ``margin`` is the difference up to which the prediction calls two networks the same.
+    ``drifts`` have shape ``(steps,)``, relative to the size of the predictions. ``margin`` is the
+    difference up to which the prediction calls two networks the same.
     """
     figure, (axes,) = subplots(1)
-    colors = seaborn.color_palette("colorblind", len(drifts))
-    styles = ("-", "-.", ":", "--")
-    for one, color, style, marker in zip(drifts, colors, styles, MARKERS, strict=False):
-        values = np.maximum(one.values, 1e-17)
-        axes.semilogy(values, style, color=color, marker=marker, mfc="none", markevery=0.1, label=one.label)
-    axes.axhline(margin, linestyle="--", color="0.25", linewidth=1, label="margin of the prediction")
+    for ((rule, values), look), dash in zip(styled(drifts.items()), DASHES, strict=False):
+        axes.semilogy(np.maximum(values, 1e-17), **look | {"linestyle": dash}, markevery=0.1, label=rule)
+    axes.axhline(margin, **PREDICTED, label="margin of the prediction")
     axes.set(xlabel="step of gradient descent", ylabel="relative difference\nof predictions")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
-    worst = "; ".join(f"{one.label}: at most {one.values.max():.1e}" for one in drifts)
+    worst = "; ".join(f"{rule}: at most {values.max():.1e}" for rule, values in drifts.items())
     return Picture(
         figure, f"Difference between a network and its clones during training, on a log axis. {worst}."
     )
@@ -143,9 +108,7 @@ def best_coefficients(
         ylim=(0.9 * floor, 1.3 * risks[:, :, -1].mean(1).max()),
     )
     left.legend(loc="upper left", fontsize="x-small")
-    for column in best.T:
-        right.loglog(features, column, "o", color="0.65", mfc="none", ms=4)
-    right.loglog([], [], "o", color="0.65", mfc="none", ms=4, label="each seed")
+    scatter(right, features, best, marker="o", color="0.65", ms=4, label="each seed")
     right.loglog(features, middle, "s-", color=seaborn.color_palette("colorblind")[0], label="geometric mean")
     root = np.sqrt(np.log(features))
     right.loglog(features, middle[0] * root / root[0], "--", color="0.25", label="law √log p")

@@ -6,7 +6,8 @@ import numpy as np
 import seaborn
 
 from l2scaling.chapters.initialization.draws import Growth
-from l2scaling.figures.theme import MARKERS, Picture, subplots
+from l2scaling.figures.series import PREDICTED, legend, rows, styled
+from l2scaling.figures.theme import Picture, subplots
 
 
 def growth_curves(panels: dict[str, Sequence[Growth]]) -> Picture:
@@ -16,15 +17,14 @@ def growth_curves(panels: dict[str, Sequence[Growth]]) -> Picture:
     """
     figure, all_axes = subplots(len(panels))
     for axes, (growth, curves) in zip(all_axes, panels.items(), strict=True):
-        colors = seaborn.color_palette("colorblind", len(curves))
-        for curve, color, marker in zip(curves, colors, MARKERS, strict=False):
-            axes.loglog(curve.counts, curve.expected[:, 0], "-", color=color, linewidth=1)
-            mean, label = curve.drawn[:, :, 0].mean(axis=1), curve.initializer.name
-            axes.loglog(curve.counts, mean, marker, color=color, ms=5, mfc="none", label=label)
+        for curve, look in styled(curves, ms=5):
+            axes.loglog(curve.counts, curve.expected[:, 0], "-", color=look["color"], linewidth=1)
+            mean = curve.drawn[:, :, 0].mean(axis=1)
+            axes.loglog(curve.counts, mean, **look, label=curve.initializer.name)
         axes.set(xlabel=f"number of weights P\n({growth})")
+        axes.set_xticks([], minor=True)  # their labels would overlap
     all_axes[0].set_ylabel("sum of squares (squared weight units)")
-    handles, labels = all_axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=6, fontsize="small")
+    legend(figure, 6)
     ends = "; ".join(
         f"{growth}: "
         + ", ".join(
@@ -36,17 +36,16 @@ def growth_curves(panels: dict[str, Sequence[Growth]]) -> Picture:
     return Picture(figure, f"Points on the exact lines. Growth of the sum from first to last size: {ends}.")
 
 
-def exponent_maps(rows: Sequence[str], columns: Sequence[str], exponents: np.ndarray) -> Picture:
+def exponent_maps(names: Sequence[str], columns: Sequence[str], exponents: np.ndarray) -> Picture:
     """Draw measured exponents of both sums as two annotated maps, initialiser by way of growing.
 
-    ``exponents`` has shape ``(rows, columns, 2)``: sum of squares, sum of absolute values.
+    ``exponents`` has shape ``(names, columns, 2)``: sum of squares, sum of absolute values.
     """
     figure, axes = subplots(2, height=3.8, share_y=True)
-    names = ("sum of squares", "sum of absolute values")
-    for k, (one, name) in enumerate(zip(axes, names, strict=True)):
+    for k, (one, name) in enumerate(zip(axes, ("sum of squares", "sum of absolute values"), strict=True)):
         seaborn.heatmap(
             exponents[:, :, k], ax=one, annot=True, fmt=".2f", cmap="crest", vmin=0, vmax=1, cbar=False,
-            linewidths=1, xticklabels=[column.replace(" ", "\n") for column in columns], yticklabels=rows,
+            linewidths=1, xticklabels=[column.replace(" ", "\n") for column in columns], yticklabels=names,
         )  # fmt: skip
         one.set_xlabel(f"exponent of the {name}")
         one.tick_params(axis="y", rotation=0)
@@ -66,13 +65,11 @@ def starting_costs(
     ``costs`` has shape ``(names, conventions)``.
     """
     figure, (axes,) = subplots(1)
-    colors = seaborn.color_palette("colorblind", len(conventions))
-    places = np.arange(len(names))
-    for column, (convention, color) in enumerate(zip(conventions, colors, strict=True)):
-        axes.semilogx(costs[:, column], places, MARKERS[column], color=color, ms=7, label=convention)
-    axes.axvline(level, color="0.25", linestyle="--", label="reported cost")
-    axes.set(xlabel="cost at the start (loss)", yticks=places, yticklabels=names)
-    axes.invert_yaxis()
+    for (column, convention), look in styled(enumerate(conventions), mfc=None, ms=7):
+        axes.semilogx(costs[:, column], range(len(names)), **look, label=convention)
+    axes.axvline(level, **PREDICTED, label="reported cost")
+    axes.set(xlabel="cost at the start (loss)")
+    rows(axes, names)
     axes.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     ranges = "; ".join(
         f"{convention}: {costs[:, k].min():.3g} to {costs[:, k].max():.3g}"

@@ -1,28 +1,12 @@
 """Figures of ridge regression: double descent, asymptotic risks, the best penalty, rules and regrets."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-import seaborn
-from matplotlib.axes import Axes
 
-from l2scaling.figures.theme import MARKERS, Picture, subplots
-
-_DASHES = ("-", "--", "-.", ":")
-
-
-def _sizes(axes: Axes, sizes: Sequence[int]) -> None:
-    """Write a few sizes as whole numbers: a log axis of little more than a decade crowds its labels."""
-    shown = sizes if len(sizes) <= 5 else [sizes[0], sizes[len(sizes) // 2], sizes[-1]]
-    axes.set_xticks(shown, [str(one) for one in shown])
-    axes.minorticks_off()
-
-
-def _bars(axes: Axes, places: Any, values: Sequence[np.ndarray], style: Mapping[str, Any]) -> None:
-    mean, low, high = values
-    lengths = np.clip([mean - low, high - mean], 0, None)
-    axes.errorbar(places, mean, yerr=lengths, mfc="none", capsize=3, **style)
+from l2scaling.figures.series import DASHES, PREDICTED, bars, guide, legend, spread, styled, ticks
+from l2scaling.figures.theme import Picture, subplots
+from l2scaling.measuring.intervals import LEVEL
 
 
 def descent(
@@ -40,23 +24,23 @@ def descent(
     sum convention, beside the one that is ``predicted`` for all sizes. Lines are medians, bands all seeds.
     """
     figure, (left, right) = subplots(2, height=3.6)
-    colors = seaborn.color_palette("colorblind", 3)
     named = ((samples, ridgeless, "no penalty"), (samples, best, "best λ"), (*tuned, "λ by leave-one-out"))
-    for (sizes, risks, label), color, marker in zip(named, colors, MARKERS, strict=False):
-        style = marker if label == named[2][2] else f"{marker}-"
-        left.loglog(sizes, np.median(risks, 1), style, color=color, mfc="none", ms=7, label=label)
-        if style != marker:
-            left.fill_between(sizes, risks.min(1), risks.max(1), color=color, alpha=0.15, linewidth=0)
+    (_, second), *_ = list(styled(named))[1:]
+    for ((sizes, risks, label), look), dash in zip(styled(named, ms=7), ("-", "-", "none"), strict=True):
+        left.loglog(sizes, np.median(risks, 1), **look | {"linestyle": dash}, label=label)
+        if dash == "-":
+            band = (risks.min(1), risks.max(1))
+            left.fill_between(sizes, *band, color=look["color"], alpha=0.15, linewidth=0)
     left.set(xlabel="number of samples N", ylabel="risk (squared target units)")
     left.legend(loc="upper right", fontsize="x-small")
-    right.semilogx(samples, alphas, "s", color=colors[1], mfc="none", label="best λ, all seeds together")
-    right.axhline(predicted, linestyle="--", color="0.25", label="predicted at every N")
+    right.semilogx(samples, alphas, **second, label="best λ, all seeds together")
+    right.axhline(predicted, **PREDICTED, label="predicted at every N")
     right.set(
         xlabel="number of samples N", ylabel="best λ (sum convention)", ylim=(0, max(2 * predicted, 1e-9))
     )
     right.legend(loc="lower right", fontsize="x-small")
     for axes in (left, right):
-        _sizes(axes, samples)
+        ticks(axes, samples)
     middle = np.median(ridgeless, 1)
     return Picture(
         figure,
@@ -74,16 +58,12 @@ def limits(gammas: np.ndarray, curves: Mapping[str, np.ndarray], points: Mapping
     ``measured_at``.
     """
     figure, (axes,) = subplots(1, height=3.6)
-    colors = seaborn.color_palette("colorblind", len(curves))
-    for (name, curve), color, marker, dash in zip(curves.items(), colors, MARKERS, _DASHES, strict=False):
-        axes.loglog(gammas, curve, dash, color=color, label=f"{name}: limit")
-        axes.loglog(
-            measured_at, points[name], marker, color=color, mfc="none", ms=8, label=f"{name}: measured"
-        )
+    for ((name, curve), look), dash in zip(styled(curves.items(), ms=8), DASHES, strict=False):
+        axes.loglog(gammas, curve, dash, color=look["color"], label=f"{name}: limit")
+        axes.loglog(measured_at, points[name], **look, label=f"{name}: measured")
     axes.set(xlabel="features per sample, γ = P/N", ylabel="risk beyond the noise\n(squared target units)")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
-    axes.set_xticks([0.1, 0.5, 1, 2, 5], ["0.1", "0.5", "1", "2", "5"])
-    axes.minorticks_off()
+    ticks(axes, [0.1, 0.5, 1, 2, 5])
     told = "; ".join(
         f"{name}: {values[0]:.3f} at γ = {measured_at[0]:g}, largest {max(values):.3f}, "
         f"{values[-1]:.3f} at γ = {measured_at[-1]:g}"
@@ -104,24 +84,20 @@ def best_penalties(
     ``(sizes, seeds)`` between zero and one.
     """
     figure, (left, right) = subplots(2, height=3.8)
-    colors = seaborn.color_palette("colorblind", len(best))
     dodges = 1 + 0.05 * np.linspace(-1, 1, len(best))
-    for (name, values), color, marker, dodge in zip(best.items(), colors, MARKERS, dodges, strict=False):
-        left.loglog(features, predicted[name], "--", color="0.25", linewidth=1)
-        style = {"fmt": marker, "color": color, "label": name}
-        places = np.asarray(features) * dodge
-        _bars(left, places, [values.mean(1), *np.quantile(values, [0.025, 0.975], axis=1)], style)
-    left.plot([], [], "--", color="0.25", linewidth=1, label="predicted")
-    left.set(xlabel="number of weights P", ylabel="best λ (sum convention)")
+    for ((name, values), look), dodge in zip(styled(best.items()), dodges, strict=True):
+        left.plot(features, predicted[name], **PREDICTED)
+        bars(left, np.asarray(features) * dodge, spread(values, LEVEL), **look, label=name)
+    left.plot([], [], **PREDICTED, label="predicted")
+    left.set(xscale="log", xlabel="number of weights P", yscale="log", ylabel="best λ (sum convention)")
     left.legend(loc="best", fontsize="x-small")
-    for (name, values), color, marker, dash in zip(
-        shares.items(), colors[::-1], MARKERS, _DASHES, strict=False
-    ):
-        right.semilogx(features, values.mean(1), marker + dash, color=color, mfc="none", label=name)
+    others = [look for _, look in styled([*best, *shares])][len(best) :]  # than those of the left panel
+    for (name, values), look, dash in zip(shares.items(), others, DASHES, strict=False):
+        right.semilogx(features, values.mean(1), **look | {"linestyle": dash}, label=name)
     right.set(xlabel="number of weights P", ylabel="share, with λ kept", ylim=(0, 1))
     right.legend(loc="best", fontsize="x-small")
     for axes in (left, right):
-        _sizes(axes, features)
+        ticks(axes, features)
     moves = "; ".join(
         f"{name}: {values[0].mean():.3g} to {values[-1].mean():.3g}" for name, values in best.items()
     )
@@ -145,21 +121,18 @@ def regrets(
     thousandth and logarithmic above.
     """
     figure, axes_row = subplots(len(panels), height=3.9, share_y=True)
-    colors = seaborn.color_palette("colorblind", 3)
     for axes, (setting, rules) in zip(axes_row, panels.items(), strict=True):
-        for number, (rule, values) in enumerate(rules.items()):
-            style = {"fmt": MARKERS[number], "color": colors[number], "label": rule}
-            axes.plot(features, theory[setting][number], "--", color=colors[number], linewidth=1)
-            _bars(axes, features, list(values.T), style)
+        for ((rule, values), look), limit in zip(styled(rules.items()), theory[setting], strict=True):
+            axes.plot(features, limit, **PREDICTED | {"color": look["color"]})
+            bars(axes, features, values.T, **look, label=rule)
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=1e-3)
-        _sizes(axes, [features[0], features[len(features) // 2], features[-1]])
+        ticks(axes, [features[0], features[len(features) // 2], features[-1]])
         axes.set(xlabel="number of weights P", ylim=(-2e-4, None))
         axes.set_title(setting, fontsize="medium")
     axes_row[0].set_ylabel("regret (share of the best risk)")
-    axes_row[0].plot([], [], "--", color="0.25", linewidth=1, label="random-matrix limit")
-    handles, labels = axes_row[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, fontsize="small")
+    axes_row[0].plot([], [], **PREDICTED, label="random-matrix limit")
+    legend(figure, 4)
     told = "; ".join(
         f"{setting}: " + ", ".join(f"{rule} {values[-1, 0]:.3f}" for rule, values in rules.items())
         for setting, rules in panels.items()
@@ -179,22 +152,17 @@ def real_penalties(
     The dashed line through the centre of the first has slope one.
     """
     figure, (left, right) = subplots(2, height=3.8)
-    colors = seaborn.color_palette("colorblind", len(best))
-    log_size = np.log10(np.asarray(features, float))
-    for (name, values), color, marker in zip(best.items(), colors, MARKERS, strict=False):
-        centre = np.log10(values.mean(1)).mean()
-        left.loglog(features, 10 ** (centre + log_size - log_size.mean()), "--", color="0.25", linewidth=1)
-        style = {"fmt": marker, "color": color, "label": name}
-        _bars(left, features, [values.mean(1), *np.quantile(values, [0.025, 0.975], axis=1)], style)
-    left.plot([], [], "--", color="0.25", linewidth=1, label="slope one")
-    left.set(xlabel="number of random features P", ylabel="λ by leave-one-out (sum convention)")
+    for (name, values), look in styled(best.items()):
+        guide(left, features, values.mean(1), 1)
+        bars(left, features, spread(values, LEVEL), **look, label=name)
+    left.plot([], [], **PREDICTED, label="slope one")
+    left.set(xscale="log", xlabel="number of random features P")
+    left.set(yscale="log", ylabel="λ by leave-one-out (sum convention)")
     left.legend(loc="upper left", fontsize="small")
-    _sizes(left, features)
-    for number, ((name, values), color, marker) in enumerate(
-        zip(regrets.items(), colors, MARKERS, strict=False)
-    ):
-        style = {"fmt": marker, "color": color, "label": f"{name}, 95% interval"}
-        _bars(right, np.arange(len(rules)) + 0.15 * (number - 0.5), list(values.T), style)
+    ticks(left, features)
+    for (number, (name, values)), look in styled(enumerate(regrets.items())):
+        places = np.arange(len(rules)) + 0.15 * (number - 0.5)
+        bars(right, places, values.T, **look, label=f"{name}, 95% interval")
     right.set_xticks(np.arange(len(rules)), rules)
     right.set(xlabel="rule", ylabel="regret (share of the best test error)", xlim=(-0.5, len(rules) - 0.5))
     right.legend(loc="best", fontsize="small")

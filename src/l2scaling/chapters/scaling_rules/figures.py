@@ -1,47 +1,37 @@
 """Figures of scaling-rules: best λ, slopes in P, the three rules, what moves λ, and its clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
 
 import numpy as np
-import seaborn
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from l2scaling.chapters.scaling_rules.sweep_table import EXPONENTS, METRICS, RULES, Family, interval
-from l2scaling.figures.series import bars
-from l2scaling.figures.theme import MARKERS, THEME, WIDTH, Picture, subplots
+from l2scaling.chapters.scaling_rules.sweep_table import EXPONENTS, METRICS, Family, interval
+from l2scaling.figures.series import bars, legend, rows, styled
+from l2scaling.figures.theme import Picture, grid, subplots
 
 _OPTIMIZERS = {"sgd": "SGD, c", "adamw": "AdamW, λ"}
 
 
-def _grid(rows: int, columns: int, height: float) -> tuple[Figure, np.ndarray]:
-    with seaborn.axes_style("whitegrid", THEME), seaborn.plotting_context("notebook", font_scale=0.8):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        return figure, figure.subplots(rows, columns, squeeze=False, sharex="col", sharey="row")
-
-
-def _look(family: Family) -> dict[str, object]:
+def _look(family: Family) -> dict[str, Any]:
     """Tell depth by marker and colour, noise by an open marker and a dash."""
     _, noise, _, hidden = family
-    color = seaborn.color_palette("colorblind", 3)[hidden - 1]
-    open_mark = {"mfc": "none", "linestyle": "--"} if noise else {"linestyle": "-"}
-    return {"marker": MARKERS[hidden - 1], "color": color, "ms": 5, "linewidth": 1, **open_mark}
+    looks = [look for _, look in styled(range(3), ms=5, linewidth=1)]
+    open_mark = {"linestyle": "--"} if noise else {"mfc": None, "linestyle": "-"}
+    return looks[hidden - 1] | open_mark | {"label": f"{hidden} hidden, {'noisy' if noise else 'clean'}"}
 
 
-def _kinds(families: Sequence[Family]) -> list[tuple[int, float]]:
-    """Return depth and noise of all families that look different."""
-    return sorted({(hidden, noise) for _, noise, _, hidden in families})
+def _kind(one: tuple[Family, np.ndarray]) -> tuple[int, float]:
+    """Return depth and noise, by which families look different."""
+    return one[0][3], one[0][1]
 
 
-def _looks(families: Sequence[Family]) -> list[Line2D]:
-    return [
-        Line2D(
-            [], [],
-            label=f"{hidden} hidden, {'noisy' if noise else 'clean'}",
-            **_look(("", noise, "", hidden)),  # type: ignore[arg-type]
-        )
-        for hidden, noise in _kinds(families)
-    ]  # fmt: skip
+def _in_order(found: Mapping[Family, np.ndarray]) -> list[tuple[Family, np.ndarray]]:
+    return sorted(found.items(), key=_kind)
+
+
+def _bands(values: Iterable[np.ndarray]) -> np.ndarray:
+    return np.array([interval(one) for one in values]).T
 
 
 def optima(sizes: Mapping[Family, np.ndarray], best: Mapping[Family, np.ndarray]) -> Picture:
@@ -50,13 +40,12 @@ def optima(sizes: Mapping[Family, np.ndarray], best: Mapping[Family, np.ndarray]
     ``sizes`` hold P, ``(sizes,)``; ``best`` ``(sizes, B)``, the estimate first.
     """
     names = list(dict.fromkeys(data for data, *_ in best))
-    figure, panels = _grid(len(_OPTIMIZERS), len(names), 5.2)
+    figure, panels = grid(len(_OPTIMIZERS), len(names), 5.2, share_x="col", share_y="row")
     for row, (optimizer, words) in zip(panels, _OPTIMIZERS.items(), strict=True):
         for axes, name in zip(row, names, strict=True):
-            for family, values in best.items():
+            for family, values in _in_order(best):
                 if (family[0], family[2]) == (name, optimizer):
-                    bands = np.array([interval(one) for one in values])
-                    bars(axes, np.asarray(sizes[family]), bands, _look(family))
+                    bars(axes, sizes[family], _bands(values), **_look(family))
             axes.set_xscale("log")
         row[0].set_ylabel(f"log10 of the best {words}")
     for axes, name in zip(panels[0], names, strict=True):
@@ -67,9 +56,9 @@ def optima(sizes: Mapping[Family, np.ndarray], best: Mapping[Family, np.ndarray]
         low, high = axes.get_xlim()
         middle = np.mean(axes.get_ylim())
         reach = np.log10(high / low) / 2
-        axes.plot([low, high], [middle + reach, middle - reach], ":", color="0.25", linewidth=1, zorder=0)
-    guide = Line2D([], [], linestyle=":", color="0.25", label="slope −1")
-    figure.legend(handles=[*_looks(list(best)), guide], loc="outside upper center", ncols=4)
+        line = [middle + reach, middle - reach]
+        axes.plot([low, high], line, ":", color="0.25", linewidth=1, zorder=0, label="slope −1")
+    legend(figure, 4)
     told = "; ".join(
         f"{name} under {optimizer}: {min(found):.2f} to {max(found):.2f}"
         for name in names
@@ -85,22 +74,20 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
     Each panel maps families to ``(B,)``, the estimate first. Dotted lines stand at the five exponents
     that somebody has proposed.
     """
-    rows = list(dict.fromkeys((data, optimizer) for one in panels.values() for data, _, optimizer, _ in one))
-    figure, row = subplots(len(panels), height=0.62 * len(rows) + 1.4, share_y=True)
+    pairs = list(dict.fromkeys((data, optimizer) for one in panels.values() for data, _, optimizer, _ in one))
+    figure, row = subplots(len(panels), height=0.62 * len(pairs) + 1.4, share_y=True)
     for axes, (metric, found) in zip(row, panels.items(), strict=True):
         for exponent in EXPONENTS:
             axes.axvline(exponent, color="0.25", linestyle=":", linewidth=1)
-        for hidden, noise in _kinds(list(found)):
-            own = [family for family in found if (family[3], family[1]) == (hidden, noise)]
+        for (hidden, noise), alike in groupby(_in_order(found), _kind):
+            families, values = zip(*alike, strict=True)
             offset = (hidden - 2) * 0.24 + (0.1 if noise else -0.02)
-            places = np.array([rows.index((data, optimizer)) for data, _, optimizer, _ in own]) + offset
-            bands = np.array([interval(found[family]) for family in own])
-            bars(axes, places, bands, _look(own[0]) | {"linestyle": "none"}, across=True)
+            places = [pairs.index((data, optimizer)) + offset for data, _, optimizer, _ in families]
+            look = _look(families[0]) | {"linestyle": "none"}
+            bars(axes, places, _bands(values), across=True, **look)
         axes.set(xlabel=f"slope of the best λ in P, by {metric}", xlim=(-3.0, 1.4), xticks=EXPONENTS)
-    row[0].set_yticks(range(len(rows)), [f"{data}, {optimizer}" for data, optimizer in rows])
-    row[0].invert_yaxis()
-    looks = _looks([family for one in panels.values() for family in one])
-    figure.legend(handles=looks, loc="outside upper center", ncols=3, fontsize="small")
+    rows(row[0], [", ".join(pair) for pair in pairs])
+    legend(figure, 3)
     told = "; ".join(
         f"by {metric} {np.mean(centres):.2f} on average over {len(centres)} families, "
         f"{min(centres):.2f} to {max(centres):.2f}"
@@ -116,31 +103,27 @@ def regrets(panels: Mapping[str, Mapping[str, Mapping[Family, np.ndarray]]]) -> 
     ``panels[metric][rule][family]`` has shape ``(B,)``, the estimate first; families of one data set
     are averaged.
     """
-    figure, grid = _grid(len(panels), len(_OPTIMIZERS), 5.6)
-    colors = seaborn.color_palette("colorblind", len(RULES))
+    figure, all_axes = grid(len(panels), len(_OPTIMIZERS), 5.6, share_x="col", share_y="row")
     first = next(iter(panels[METRICS[0]].values()))
     names = list(dict.fromkeys(family[0] for family in first))
     told = []
-    for row, (metric, rules) in zip(grid, panels.items(), strict=True):
+    for row, (metric, rules) in zip(all_axes, panels.items(), strict=True):
         for axes, (optimizer, words) in zip(row, _OPTIMIZERS.items(), strict=True):
-            for number, (rule, found) in enumerate(rules.items()):
-                look = {"marker": MARKERS[number], "color": colors[number], "linestyle": "none"}
+            for (number, (rule, found)), look in styled(enumerate(rules.items()), mfc=None):
                 own = {family: one for family, one in found.items() if family[2] == optimizer}
                 shown = [name for name in names if any(family[0] == name for family in own)]
                 means = [np.mean([own[f] for f in own if f[0] == name], axis=0) for name in shown]
                 places = np.array([names.index(name) for name in shown]) + 0.2 * (number - 1)
-                bars(axes, places, np.array([interval(one) for one in means]), look)
-                axes.plot([], [], **look, label=rule)
+                bars(axes, places, _bands(means), **look, label=rule)
                 mean = np.mean([one[0] for one in own.values()])
                 told.append(f"{rule} by {metric} under {optimizer} {mean:.3f}")
             axes.set_xticks(range(len(names)), names, rotation=20, ha="right")
             axes.set_title(words.split(",")[0] if metric == METRICS[0] else "", fontsize="medium")
         share = "share of the least loss" if metric == METRICS[0] else "difference in shares right"
         row[0].set_ylabel(f"regret by {metric}\n({share})")
-    grid[0, 0].set_yscale("symlog", linthresh=0.1)
-    grid[0, 0].set_ylim(bottom=-0.02)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3)
+    all_axes[0, 0].set_yscale("symlog", linthresh=0.1)
+    all_axes[0, 0].set_ylim(bottom=-0.02)
+    legend(figure, 3)
     return Picture(figure, f"Mean regret of three rules at the widest networks: {'; '.join(told)}.")
 
 
@@ -154,19 +137,16 @@ def movers(
     """
     figure, (left, right) = subplots(2, height=3.8)
     pairs = list(dict.fromkeys(pair for one in found.values() for pair in one))
-    colors = seaborn.color_palette("colorblind", len(pairs))
-    for number, (pair, color) in enumerate(zip(pairs, colors, strict=True)):
-        look = {"marker": MARKERS[number % len(MARKERS)], "color": color, "linestyle": "none", "ms": 5}
-        if pair[1] == "adamw":
-            look["mfc"] = "none"
+    for (number, pair), look in styled(enumerate(pairs), ms=5):
+        look |= {"mfc": "none" if pair[1] == "adamw" else None}
         places = np.array([place for place, one in enumerate(found.values()) if pair in one])
-        bands = np.array([interval(one[pair]) for one in found.values() if pair in one])
-        bars(left, places + 0.09 * (number - (len(pairs) - 1) / 2), bands, look)
-        left.plot([], [], **look, label=f"{pair[0]}, {pair[1]}")
+        places = places + 0.09 * (number - (len(pairs) - 1) / 2)
+        bands = _bands(one[pair] for one in found.values() if pair in one)
+        bars(left, places, bands, **look, label=", ".join(pair))
     left.axhline(0, color="0.25", linewidth=1)
     left.set_xticks(range(len(found)), list(found), rotation=45, ha="right")
     left.set(ylabel="slope of log best λ\nin the log of a setting")
-    figure.legend(loc="outside right upper", fontsize="x-small", ncols=1)
+    legend(figure, 1, loc="outside right upper", fontsize="x-small")
     for place, values in enumerate(spans.values()):
         right.plot([place] * len(values), values, "o", color="0.25", mfc="none", ms=5)
         right.plot([place - 0.3, place + 0.3], [np.mean(values)] * 2, "-", color="0.25", linewidth=2)
@@ -185,16 +165,15 @@ def clocks(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
     told = []
     for axes, (words, found) in zip(row, panels.items(), strict=True):
         names = list(dict.fromkeys((data, optimizer) for data, _, optimizer, _ in found))
-        for family, values in found.items():
+        for family, values in _in_order(found):
             place = names.index((family[0], family[2]))
             look = _look(family) | {"linestyle": "none"}
-            axes.plot(values, place + 0.1 * (family[3] - 2) * np.ones(len(values)), **look)  # type: ignore[arg-type]
-        axes.set_yticks(range(len(names)), [f"{data}, {optimizer}" for data, optimizer in names])
-        axes.invert_yaxis()
+            axes.plot(values, place + 0.1 * (family[3] - 2) * np.ones(len(values)), **look)
+        rows(axes, [", ".join(pair) for pair in names])
         axes.set_xlabel(words)
         joined = np.concatenate(list(found.values()))
         told.append(f"{words}: {joined.min():.1f} to {joined.max():.1f}")
     for axes in row[1:]:
         axes.set_yticklabels([])
-    figure.legend(handles=_looks(list(next(iter(panels.values())))), loc="outside upper center", ncols=3)
+    legend(figure, 3)
     return Picture(figure, f"Best values of all networks. {'; '.join(told)}.")

@@ -3,20 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import seaborn
-
-from l2scaling.figures.theme import MARKERS, Picture, subplots
-
-
-@dataclass(frozen=True)
-class Curve:
-    """A quantity at several sizes; ``values`` has shape ``(sizes, seeds)``, ``predicted`` ``(sizes,)``."""
-
-    label: str
-    sizes: Sequence[float]
-    values: np.ndarray
-    predicted: np.ndarray | None = None
+from l2scaling.figures.series import COLORS, Series, draw, rows
+from l2scaling.figures.theme import Picture, subplots
 
 
 @dataclass(frozen=True)
@@ -25,7 +13,7 @@ class Panel:
 
     xlabel: str
     ylabel: str
-    curves: Sequence[Curve]
+    curves: Sequence[Series]
     bite: float | None = None
     linear: bool = False
 
@@ -40,19 +28,8 @@ def curves(panels: Sequence[Panel]) -> Picture:
     figure, all_axes = subplots(len(panels), height=4.2, share_y=shared)
     words = []
     for axes, panel in zip(all_axes, panels, strict=True):
-        colors = seaborn.color_palette("colorblind", len(panel.curves))
-        for place, (curve, color) in enumerate(zip(panel.curves, colors, strict=True)):
-            mean = curve.values.mean(axis=1)
-            bars = np.array([mean - curve.values.min(axis=1), curve.values.max(axis=1) - mean])
-            axes.errorbar(
-                curve.sizes, mean, yerr=np.clip(bars, 0, None), fmt=MARKERS[place], color=color,
-                mfc="none", ms=10 - 2 * place, capsize=3, label=curve.label,
-            )  # fmt: skip
-            if curve.predicted is not None:
-                axes.plot(curve.sizes, curve.predicted, "--", color=color, linewidth=1.2)
-            words.append(f"{curve.label}: {mean[0]:.3g} to {mean[-1]:.3g}")
-        if any(curve.predicted is not None for curve in panel.curves):
-            axes.plot([], [], "--", color="0.25", label="predicted")
+        draw(axes, panel.curves, ms=10, grow=-2)
+        words += [curve.ends() for curve in panel.curves]
         if panel.bite is not None:
             axes.axvline(panel.bite, color="0.25", linestyle=":", label="predicted to bite")
         axes.set(xscale="log", xlabel=panel.xlabel, ylabel=panel.ylabel)
@@ -61,16 +38,13 @@ def curves(panels: Sequence[Panel]) -> Picture:
     return Picture(figure, f"Means at the first and the last size of each curve. {'; '.join(words)}.")
 
 
-def bite_sizes(rows: Sequence[str], predicted: Sequence[float], measured: Sequence[float]) -> Picture:
+def bite_sizes(names: Sequence[str], predicted: Sequence[float], measured: Sequence[float]) -> Picture:
     """Draw for each mechanism the number of weights at which it begins, predicted and measured."""
-    figure, (axes,) = subplots(1, height=0.36 * len(rows) + 1.3)
-    places = np.arange(len(rows))
-    axes.semilogx(predicted, places, "D", mfc="none", mec="0.25", ms=11, label="predicted")
-    color = seaborn.color_palette("colorblind")[0]
-    axes.semilogx(measured, places, "o", color=color, ms=5, label="measured")
-    axes.set_yticks(places, rows)
-    axes.invert_yaxis()
+    figure, (axes,) = subplots(1, height=0.36 * len(names) + 1.3)
+    axes.semilogx(predicted, range(len(names)), "D", mfc="none", mec="0.25", ms=11, label="predicted")
+    axes.semilogx(measured, range(len(names)), "o", color=COLORS[0], ms=5, label="measured")
+    rows(axes, names)
     axes.set(xlabel="number of weights P")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
-    sizes = "; ".join(f"{row}: {size:.2g}" for row, size in zip(rows, measured, strict=True))
+    sizes = "; ".join(f"{name}: {size:.2g}" for name, size in zip(names, measured, strict=True))
     return Picture(figure, f"Number of weights at which each effect begins, as measured. {sizes}.")

@@ -6,37 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 import seaborn
 
+from l2scaling.figures.series import COLORS, PREDICTED, Series, predict, styled
 from l2scaling.figures.theme import MARKERS, Picture, subplots
 
 
-@dataclass(frozen=True)
-class FactorLaw:
-    """Factors a step of one optimiser at several ``joints``, η(h + c): measured and by formula.
-
-    ``measured`` has shape ``(joints,)``; ``grid`` and ``predicted`` draw the formula's line.
-    """
-
-    label: str
-    joints: np.ndarray
-    measured: np.ndarray
-    grid: np.ndarray
-    predicted: np.ndarray
-
-
-def factors(paths: Mapping[float, np.ndarray], laws: Sequence[FactorLaw]) -> Picture:
+def factors(paths: Mapping[float, np.ndarray], laws: Sequence[Series]) -> Picture:
     """Draw one weight over steps for several ηc, and the factor a step against η(h + c).
 
-    ``paths`` maps ηc to the weight at every step.
+    ``paths`` maps ηc to the weight at every step; ``laws`` hold factors of an optimiser, by formula too.
     """
     figure, (left, right) = subplots(2, height=3.7)
-    colors = seaborn.color_palette("colorblind", max(len(paths), len(laws)))
-    for (joint, path), color, marker in zip(paths.items(), colors, MARKERS, strict=False):
-        left.plot(path, marker + "-", color=color, mfc="none", ms=4, lw=1, label=f"ηc = {joint:g}")
+    for (joint, path), look in styled(paths.items(), ms=4, linestyle="-", lw=1):
+        left.plot(path, **look, label=f"ηc = {joint:g}")
     left.set(xlabel="optimiser steps taken", ylabel="weight over its start")
     left.legend(fontsize="small", ncols=2)
-    for law, color, marker in zip(laws, colors, MARKERS, strict=False):
-        right.plot(law.grid, law.predicted, "--", color="0.25")
-        right.plot(law.joints, law.measured, marker, color=color, mfc="none", label=law.label)
+    for law, look in styled(laws):
+        predict(right, law)
+        right.plot(law.x, law.values, **look, label=law.label)
     right.axhline(1, color="0.15", linestyle=":")
     right.set(xlabel="η(h + c)", ylabel="size of the factor a step")
     right.legend(fontsize="small", title="measured; dashed: formula", title_fontsize="small")
@@ -49,44 +35,28 @@ def factors(paths: Mapping[float, np.ndarray], laws: Sequence[FactorLaw]) -> Pic
     )
 
 
-@dataclass(frozen=True)
-class Curvatures:
-    """Joint curvature h_max + c at the minimum of every c, for several networks.
-
-    ``penalty_coefficients`` has shape ``(C,)``, ``joint`` ``(C, M)``.
-    """
-
-    label: str
-    penalty_coefficients: Sequence[float]
-    joint: np.ndarray
-
-
 def thresholds(
-    rising: Curvatures, limits: Sequence[float], found: np.ndarray,
-    window: Curvatures, limit: float, kept: np.ndarray,
+    rising: Series, limits: Sequence[float], found: np.ndarray,
+    window: Series, limit: float, kept: np.ndarray,
 ) -> Picture:  # fmt: skip
-    """Draw h_max + c against c for two kinds of networks, with where descent keeps its minimum.
+    """Draw h_max + c against c, ``(C, M)`` for M networks of two kinds, with where descent keeps its minimum.
 
     Left: ``found[k]``, shape ``(M,)``, are thresholds bisected at learning rates whose 2(1 + β)/η is
     ``limits[k]``. Right: ``kept``, shape ``(C, M)``, tells whether descent at 2/η = ``limit`` kept
     the minimum.
     """
     figure, (left, right) = subplots(2, height=3.9)
-    colors = seaborn.color_palette("colorblind", len(limits))
-    left.plot(rising.penalty_coefficients, rising.joint, color="0.6", lw=0.9)
-    for height, points, color, marker in zip(limits, found, colors, MARKERS, strict=False):
-        left.axhline(height, color=color, linestyle="--", lw=0.9)
-        left.plot(
-            points, np.full(len(points), height), marker, color=color, mfc="none", ms=6,
-            label=f"bisected, limit {height:.3g}",
-        )  # fmt: skip
+    left.plot(rising.x, rising.values, color="0.6", lw=0.9)
+    for (height, points), look in styled(zip(limits, found, strict=True)):
+        left.axhline(height, color=look["color"], linestyle="--", lw=0.9)
+        left.plot(points, np.full(len(points), height), **look, label=f"bisected, limit {height:.3g}")
     left.legend(fontsize="small", loc="lower right")
-    c = np.asarray(window.penalty_coefficients)
-    right.plot(c, window.joint, color="0.6", lw=0.9)
-    right.axhline(limit, color=colors[0], linestyle="--", lw=0.9, label=f"limit {limit:.3g}")
+    c = np.asarray(window.x)
+    right.plot(c, window.values, color="0.6", lw=0.9)
+    right.axhline(limit, color=COLORS[0], linestyle="--", lw=0.9, label=f"limit {limit:.3g}")
     grid = np.broadcast_to(c[:, None], kept.shape)
-    right.plot(grid[kept], window.joint[kept], "o", color=colors[0], ms=5, label="minimum kept")
-    right.plot(grid[~kept], window.joint[~kept], "X", color="0.1", mfc="none", ms=6, label="minimum lost")
+    right.plot(grid[kept], window.values[kept], "o", color=COLORS[0], ms=5, label="minimum kept")
+    right.plot(grid[~kept], window.values[~kept], "X", color="0.1", mfc="none", ms=6, label="minimum lost")
     right.set(xscale="log")
     right.legend(fontsize="small")
     for axes, one in ((left, rising), (right, window)):
@@ -102,7 +72,7 @@ def thresholds(
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Endings:
     """Shares of networks that exploded or settled; both of shape ``(products, rates)``.
 
     Rows are values of ηc, columns learning rates, named by ``columns``.
@@ -115,22 +85,22 @@ class Outcomes:
     settled: np.ndarray
 
 
-def outcomes(maps: Sequence[Outcomes]) -> Picture:
+def endings(maps: Sequence[Endings]) -> Picture:
     """Draw, a panel a kind of network, how training from its start ends, by learning rate and ηc.
 
     Colour and figure give the share that exploded; a dot in a corner marks cells where all settled.
     """
     figure, panels = subplots(len(maps), height=3.9)
     for axes, one in zip(panels, maps, strict=True):
-        axes.grid(visible=False)
-        axes.imshow(one.exploded, cmap="cividis_r", vmin=0, vmax=1, aspect="auto", origin="lower")
-        for (row, column), share in np.ndenumerate(one.exploded):
-            color = "white" if share > 0.5 else "black"
-            axes.text(column, row, f"{share:.2g}", ha="center", va="center", color=color, fontsize="small")
-            if one.settled[row, column] == 1:
-                axes.plot(column + 0.36, row + 0.3, "o", color="black", ms=3)
-        axes.set_xticks(range(len(one.columns)), one.columns)
-        axes.set_yticks(range(len(one.products)), [f"{product:g}" for product in one.products])
+        seaborn.heatmap(
+            one.exploded, ax=axes, annot=True, fmt=".2g", annot_kws={"size": "small"}, cmap="cividis_r",
+            vmin=0, vmax=1, cbar=False, linewidths=0.5, linecolor="face", xticklabels=one.columns,
+            yticklabels=[f"{product:g}" for product in one.products],
+        )  # fmt: skip
+        heights, places = np.nonzero(one.settled == 1)
+        axes.plot(places + 0.86, heights + 0.8, "o", color="black", ms=3)  # in a corner of the cell
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", rotation=0)
         axes.set(xlabel=f"learning rate ({one.label})")
     panels[0].set_ylabel("ηc")
     told = "; ".join(
@@ -150,10 +120,9 @@ def half_lives(shares: Mapping[str, float], measured: Mapping[str, float]) -> Pi
     figure, (axes,) = subplots(1, height=3.6)
     low, high = min(shares.values()), max(shares.values())
     grid = np.geomspace(low / 2, min(0.9, high * 2))
-    axes.loglog(grid, np.log(2) / -np.log1p(-grid), "--", color="0.25", label="formula")
-    colors = seaborn.color_palette("colorblind", len(shares))
-    for (name, share), color, marker in zip(shares.items(), colors, MARKERS, strict=False):
-        axes.loglog(share, measured[name], marker, color=color, ms=8, mfc="none", mew=1.6, label=name)
+    axes.loglog(grid, np.log(2) / -np.log1p(-grid), **PREDICTED, label="formula")
+    for (name, share), look in styled(shares.items(), ms=8, mew=1.6):
+        axes.loglog(share, measured[name], **look, label=name)
     axes.set(xlabel="share of a weight taken in a step", ylabel="half-life (steps)")
     axes.legend(fontsize="small")
     told = "; ".join(f"{name}: {measured[name]:,.0f} steps" for name in shares)
@@ -167,14 +136,13 @@ def depths(decays: Mapping[tuple[int, int], np.ndarray], factor: float) -> Pictu
     """
     figure, (axes,) = subplots(1, height=3.6)
     levels, sizes = sorted({d for d, _ in decays}), sorted({w for _, w in decays})
-    colors = dict(zip(levels, seaborn.color_palette("colorblind", len(levels)), strict=True))
     for (depth, width), path in decays.items():
         steps = np.arange(len(path))
         place = sizes.index(width)
-        axes.semilogy(steps, factor ** (depth * steps), "--", color="0.25", lw=0.8)
+        axes.semilogy(steps, factor ** (depth * steps), **PREDICTED)
         axes.semilogy(
             steps[place * 2 :: 8], path[place * 2 :: 8], MARKERS[place % len(MARKERS)],
-            color=colors[depth], mfc="none", ms=6, label=f"{depth} layers, width {width}",
+            color=COLORS[levels.index(depth)], mfc="none", ms=6, label=f"{depth} layers, width {width}",
         )  # fmt: skip
     axes.set(xlabel="optimiser steps taken", ylabel="output over its start")
     axes.legend(fontsize="small", ncols=2)

@@ -3,19 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import seaborn
-from matplotlib.axes import Axes
 
-from l2scaling.figures.theme import MARKERS, Picture, subplots
-
-_LINES = ("-", "--", "-.", ":")
-
-
-def _bars(axes: Axes, x: Sequence[float] | np.ndarray, band: np.ndarray, **style: object) -> None:
-    """Draw means with intervals; ``band`` ``(3, points)`` holds mean, low and high."""
-    mean, low, high = band
-    spread = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
-    axes.errorbar(x, mean, yerr=spread, mfc="none", capsize=3, **style)  # type: ignore[arg-type]
+from l2scaling.figures.series import COLORS, DASHES, PREDICTED, bars, guide, legend, scatter, styled, ticks
+from l2scaling.figures.theme import Picture, subplots
 
 
 def stopping(ratios: Mapping[str, np.ndarray]) -> Picture:
@@ -24,18 +14,17 @@ def stopping(ratios: Mapping[str, np.ndarray]) -> Picture:
     ``ratios`` hold, for each data set, the best ``1/(rate t)`` over the best c, in any shape.
     """
     figure, (left, right) = subplots(2, height=3.5)
-    colors = seaborn.color_palette("colorblind", len(ratios))
     x = np.geomspace(1e-2, 1e2, 200)
     left.semilogx(x, 1 / (1 + x), "-", color="0.25", label="ridge, 1/(1 + x)")
-    left.semilogx(x, np.exp(-x), "--", color=colors[0], label="stopped descent, exp(−x)")
+    left.semilogx(x, np.exp(-x), "--", color=COLORS[0], label="stopped descent, exp(−x)")
     left.set(xlabel="curvature over c, or times ηt: x", ylabel="share of a direction left out")
     left.legend(fontsize="small")
     edges = np.linspace(-2, 2, 33)
-    for (name, values), color, line in zip(ratios.items(), colors, _LINES, strict=False):
+    for (name, values), color, line in zip(ratios.items(), COLORS, DASHES, strict=False):
         logs = np.clip(np.log10(values).ravel(), edges[0], edges[-1])
         heights = np.histogram(logs, edges)[0] / logs.size
         right.stairs(heights, 10**edges, color=color, linestyle=line, linewidth=1.8, label=name)
-    right.axvline(1.0, color="0.25", linestyle="--", linewidth=1, label="predicted")
+    right.axvline(1.0, **PREDICTED, label="predicted")
     right.set(xscale="log", xlabel="1/(ηt) at the best stop over the best c", ylabel="share of fits")
     right.legend(fontsize="small")
     told = ", ".join(f"{name} {10 ** np.log10(values).mean():.2f}" for name, values in ratios.items())
@@ -59,28 +48,24 @@ def race(
     """
     figure, row = subplots(len(panels), height=4.6, share_y=True)
     told = []
-    names = list(dict.fromkeys(name for costs, _ in panels.values() for name in costs))
-    single = [name for name in names if not name.startswith(tuple(families))]
-    colors = seaborn.color_palette("colorblind", len(families) + len(single))
+    names = dict.fromkeys(name for costs, _ in panels.values() for name in costs)
+    label_of = {name: next(filter(name.startswith, families), name) for name in names}
+    single = [name for name, label in label_of.items() if label not in families]
     shifts = dict(zip(single, np.geomspace(0.8, 1.25, len(single)), strict=True))
-    markers = [*MARKERS, "X", "<", ">", "*", "p", "h", "d", "8", "H"]
     for axes, (title, (costs, bands)) in zip(row, panels.items(), strict=True):
-        groups = [(family, [name for name in costs if name.startswith(family)]) for family in families]
-        groups += [(name, [name]) for name in single]
-        for (label, members), color, marker in zip(groups, colors, markers, strict=False):
-            present = [name for name in members if name in bands]
+        for label, look in styled([*families, *single], ms=7):
+            present = [name for name in costs if label_of[name] == label]
             if present:
                 x = [costs[name] * shifts.get(name, 1.0) for name in present]
-                _bars(axes, x, np.stack([bands[name] for name in present], 1), color=color, marker=marker,
-                      linestyle="-" if len(present) > 1 else "none", ms=7, label=label)  # fmt: skip
+                line = look | {"linestyle": "-" if len(present) > 1 else "none", "label": label}
+                bars(axes, x, np.stack([bands[name] for name in present], 1), **line)
         axes.set_xscale("log")
         axes.set_yscale("symlog", linthresh=0.01)
         axes.set(xlabel="cost (fits of the final model)", ylim=(0, None))
         axes.set_title(title, fontsize="medium")
         told.append(f"{title}: " + ", ".join(f"{name} {bands[name][0]:.3f}" for name in costs))
     row[0].set_ylabel("regret (share of the least test error)")
-    found = {label: one for axes in row for one, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(found.values(), found.keys(), loc="outside lower center", ncols=4, fontsize="x-small")
+    legend(figure, 4, loc="outside lower center", fontsize="x-small")
     return Picture(figure, f"Mean regret of each method. {'; '.join(told)}.")
 
 
@@ -93,18 +78,14 @@ def grid_shares(
     ``best`` hold the cells of each family; ``shares`` of the same kinds ``(3, apis)``: share, low, high.
     """
     figure, (left, right) = subplots(2, height=3.8)
-    colors = seaborn.color_palette("colorblind", max(len(best), len(shares)))
     left.axhspan(low, high, color="0.85", label="the grid")
-    for place, (values, color) in enumerate(zip(best.values(), colors, strict=False)):
-        spread = place + np.linspace(-0.3, 0.3, len(values))
-        left.plot(spread, np.sort(values), MARKERS[place], color=color, mfc="none", ms=5)
-        left.set_yscale("log")
+    for (place, values), look in styled(enumerate(best.values()), ms=5):
+        left.semilogy(place + np.linspace(-0.3, 0.3, len(values)), np.sort(values), **look)
     left.set_xticks(range(len(best)), [name.replace(", ", ",\n") for name in best], fontsize="small")
     left.set(ylabel="best c of a cell")
     left.legend(fontsize="small")
-    for number, ((name, band), color) in enumerate(zip(shares.items(), colors, strict=False)):
-        _bars(right, np.arange(len(apis)) + 0.12 * (2 * number - 1), band, color=color,
-              marker=MARKERS[number], linestyle="none", label=name)  # fmt: skip
+    for (number, (name, band)), look in styled(enumerate(shares.items())):
+        bars(right, np.arange(len(apis)) + 0.12 * (2 * number - 1), band, **look, label=name)
     right.set_xticks(range(len(apis)), apis, rotation=30, ha="right", fontsize="x-small")
     right.set(ylabel="share of cells inside the grid", ylim=(-0.03, 1.03))
     right.legend(fontsize="small")
@@ -124,12 +105,11 @@ def dropout(widths: Sequence[int], panels: Mapping[str, Mapping[str, np.ndarray]
     figure, row = subplots(len(panels), height=3.7)
     told = []
     for axes, (title, bands) in zip(row, panels.items(), strict=True):
-        colors = seaborn.color_palette("colorblind", len(bands))
-        for number, ((name, band), color) in enumerate(zip(bands.items(), colors, strict=True)):
+        for (number, (name, band)), look in styled(enumerate(bands.items())):
             x = np.asarray(widths) * 1.04 ** (2 * number - len(bands) + 1)
-            _bars(axes, x, band, color=color, marker=MARKERS[number], linestyle=_LINES[number], label=name)
+            bars(axes, x, band, **look | {"linestyle": DASHES[number]}, label=name)
         axes.set_xscale("log", base=2)
-        axes.set_xticks(widths, [str(width) for width in widths])
+        ticks(axes, widths)
         axes.set(xlabel="hidden units", ylabel="test cross-entropy (nats)")
         axes.set_title(title, fontsize="medium")
         told.append(
@@ -148,14 +128,11 @@ def times_to_best(c: np.ndarray, steps: Mapping[str, np.ndarray], slopes: Mappin
     ``steps`` hold ``(coefficients, seeds)``.
     """
     figure, row = subplots(len(steps), height=3.5, share_y=True)
-    colors = seaborn.color_palette("colorblind", len(steps))
-    for number, (axes, (name, values)) in enumerate(zip(row, steps.items(), strict=True)):
-        centre = np.log10(values.mean(1)).mean() + np.log10(c).mean()
-        axes.loglog(c, 10**centre / c, "--", color="0.25", label="predicted slope −1")
-        axes.loglog(np.repeat(c, values.shape[1]), values.ravel(), MARKERS[number], color=colors[number],
-                    mfc="none", ms=5, alpha=0.7, label="each seed")  # fmt: skip
-        axes.loglog(c, values.mean(1), "-", color=colors[number], label="mean")
-        axes.set(xlabel="penalty coefficient c")
+    for axes, ((name, values), look) in zip(row, styled(steps.items(), ms=5), strict=True):
+        guide(axes, c, values.mean(1), -1, label="predicted slope −1")
+        scatter(axes, c, values, **look, alpha=0.7, label="each seed")
+        axes.plot(c, values.mean(1), "-", color=look["color"], label="mean")
+        axes.set(xscale="log", yscale="log", xlabel="penalty coefficient c")
         axes.set_title(name, fontsize="medium")
         axes.legend(fontsize="small")
     row[0].set_ylabel("steps to the best score")

@@ -216,7 +216,7 @@ def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> 
     table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]
     from l2scaling.publish.evidence import sweep_figure  # brings seaborn, which no other command needs
 
-    return sweep_figure.outcomes([point.words for point in done], quantities, table).svg()
+    return sweep_figure.met_and_missed([point.words for point in done], quantities, table).svg()
 
 
 def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
