@@ -73,6 +73,23 @@ def measure_growth(
     )
 
 
+def exact_slopes(
+    initializer: Initializer, growth: str, sizes: tuple[int, int], ends: tuple[int, int]
+) -> tuple[float, float]:
+    """Return the exponents in P of both expected sums, squares first, between two ``sizes``.
+
+    At finite size they differ from ``limit_exponents``, as the first and the last layer still count.
+
+    >>> from l2scaling.laws.shapes import find_initializer
+    >>> exact_slopes(find_initializer("fixed"), "deeper", (1, 2), (32, 10))
+    (1.0, 1.0)
+    """
+    small, large = (expected_sums(grown_network(growth, size, *ends), initializer) for size in sizes)
+    steps = np.log(np.divide(_pair(large), _pair(small))) / np.log(large.count / small.count)
+    squares, absolute = steps.round(12).tolist()
+    return squares, absolute
+
+
 def keras_error(study: Growth, seeds: int, seed: int) -> float:
     """Return how far Keras's draws of the largest network may lie from expectation, on average over seeds.
 
