@@ -102,9 +102,9 @@ def observe(networks: Networks, task: Task) -> dict[str, torch.Tensor]:
 
     ``squares``, shape ``(m, L)``: the sum of squared weights of each layer. Of shape ``(m,)``:
     ``loss``; ``demand``; ``ratio``, the norm of the penalty's gradient over that of the data
-    gradient; ``rest``, the norm of their sum over that of the pull; ``residual``, the largest entry
-    of their sum over the largest pull; ``score``, the share of samples predicted right, or one minus
-    the error's share of the targets' variance.
+    gradient; ``rest``, the norm of their sum over that of the pull, zero at a stationary point;
+    ``score``, the share of samples predicted right, or one minus the error's share of the targets'
+    variance.
     """
     outputs = networks.outputs(task.X).numpy(force=True).astype(float)
     squares = networks.sum_squares()
@@ -119,7 +119,6 @@ def observe(networks: Networks, task: Task) -> dict[str, torch.Tensor]:
         "demand": torch.tensor([demand_of(one, task.y, task.loss) for one in outputs]),
         "ratio": c * squares.sum(1).sqrt() / slopes.sqrt(),
         "rest": torch.stack(sums).sum(0).sqrt() / (c * squares.sum(1).sqrt()),
-        "residual": networks.stationarity(task.X, task.y),
         "score": torch.tensor([_score(one, task) for one in outputs]),
     }
 
