@@ -108,3 +108,14 @@ def test_exact_risk_is_the_mean_squared_error_on_many_samples():
 def test_bad_input_is_refused_by_name(call, named):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+def test_the_best_coefficient_of_drawn_tasks_is_near_its_limit():
+    rng, grid = np.random.default_rng(7), np.geomspace(0.1, 0.01, 40)
+    tasks = [lasso.sparse_task(300, 150, 10, 0.5, rng) for _ in range(12)]
+    risks = np.array([task.risk(lasso.lasso_path(task.X, task.y, grid)) for task in tasks])
+    coefficient, risk = lasso.limit_of_best(300, 150, 10, 0.5)
+    assert grid[risks.argmin(1)].mean() == pytest.approx(coefficient, rel=0.1)
+    assert risks.mean(0).min() == pytest.approx(risk, rel=0.05)
+    with pytest.raises(ValueError, match="nonzeros 7: allowed 1 to 5"):
+        lasso.limit_of_best(10, 5, 7, 1.0)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import seaborn
 from matplotlib.colors import LogNorm
 
+from l2scaling.chapters.collapse.linear_networks import Fold
 from l2scaling.figures.series import PREDICTED, Series, legend, predict, styled
 from l2scaling.figures.theme import Picture, subplots
 
@@ -134,3 +136,30 @@ def jumps(branches: Sequence[Series]) -> Picture:
         )
     panels[0].set_ylabel("largest singular value learnt")
     return Picture(figure, f"Learnt value against c. {'; '.join(told)}.")
+
+
+def costs_against_scale(folds: Sequence[Fold], depths: Sequence[int], shares: Sequence[float]) -> Picture:
+    """Draw the cost of balanced linear layers against their scale, a panel a depth, c around its bound.
+
+    With largest singular value one, every layer's leading singular value r costs
+    ``r**(2L) / 2 - r**L + c L r**2 / 2`` more than zero weights do. ``shares`` are values of c in parts
+    of the bound of each depth, one curve each.
+    """
+    figure, panels = subplots(len(depths), height=3.2)
+    colors = seaborn.color_palette("colorblind", len(shares))
+    scale = np.linspace(0, 1.1, 300)
+    for axes, fold, L in zip(panels, folds, depths, strict=True):
+        for share, color, style in zip(shares, colors, ("-", "--", ":"), strict=False):
+            cost = scale ** (2 * L) / 2 - scale**L + share * fold.coefficient * L * scale**2 / 2
+            axes.plot(scale, cost, style, color=color, label=f"c = {share:g} of the bound")
+        axes.set(xlabel=f"scale of every layer\n({L} weight layers)")
+        axes.axhline(0, color="0.6", linewidth=0.8)
+        axes.set_ylim(-0.15, 0.3)
+    panels[0].set_ylabel("cost above that of zero weights")
+    panels[0].legend(fontsize="x-small", loc="upper left")
+    return Picture(
+        figure,
+        "Two layers: below the bound the cost falls from zero weights on, above it zero is lowest. "
+        "More layers: every curve rises from zero weights first, so that zero is a valley of its own; "
+        "below the bound there is a second valley, above it none.",
+    )

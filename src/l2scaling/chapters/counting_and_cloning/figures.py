@@ -121,3 +121,40 @@ def best_coefficients(
         f"point. Right: the best λ goes from {middle[0]:.3f} at p = {features[0]} to {middle[-1]:.3f} at "
         f"p = {features[-1]}; the rule 1/p would have it fall {features[-1] / features[0]:g}-fold.",
     )
+
+
+def ways_of_cloning(copies: int = 4) -> Picture:
+    """Draw a small network and three clones of it, with what each layer has to do with c.
+
+    A line is as thick as the weight it stands for. The clones: neurons with both layers divided by
+    the root of ``copies``, neurons with the second layer alone divided by ``copies``, and inputs.
+    """
+    k, root = copies, copies**0.5
+    ways = [
+        ("original", 2, 2, 1.0, 1.0, "c", "c"),
+        ("neurons, balanced", 2, 2 * k, 1 / root, 1 / root, "c", "c"),
+        ("neurons, lopsided", 2, 2 * k, 1.0, 1 / k, "c / k", "c k"),
+        ("inputs", 2 * k, 2, 1 / k, 1.0, "c k", "c"),
+    ]
+    figure, panels = subplots(len(ways), height=3.0)
+    colors = dict(zip(("c", "c / k", "c k"), seaborn.color_palette("colorblind", 3), strict=True))
+    for axes, (label, inputs, hidden, first, second, below, above) in zip(panels, ways, strict=True):
+        rows = [np.linspace(-1, 1, inputs), np.linspace(-1, 1, hidden), np.zeros(1)]
+        for level, (weight, coefficient) in enumerate(((first, below), (second, above))):
+            ends = np.stack(np.meshgrid(rows[level], rows[level + 1]), -1).reshape(-1, 2)
+            axes.plot(ends.T, [level, level + 1], "-", color=colors[coefficient], lw=2.6 * weight, zorder=1)
+            axes.text(1.2, level + 0.5, coefficient, va="center", fontsize="small")
+        for level, row in enumerate(rows):
+            axes.plot(row, np.full(row.size, level), "o", color="0.15", mfc="white", ms=7, zorder=2)
+        axes.set(xlim=(-1.3, 1.9), ylim=(-0.3, 2.3), xlabel=label)
+        axes.set_xticks([])
+        axes.set_yticks([0, 1, 2], ["inputs", "hidden", "output"] if label == "original" else [""] * 3)
+        axes.grid(visible=False)
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+    told = "; ".join(
+        f"{label}: first layer {below}, second layer {above}" for label, *_, below, above in ways[1:]
+    )
+    return Picture(
+        figure, f"A network and three clones of it by {k} copies. Coefficients that keep training: {told}."
+    )

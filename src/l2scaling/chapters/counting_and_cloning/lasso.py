@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 from sklearn import linear_model
 
 from l2scaling.laws.ridge import SWEEPS, check_shapes
@@ -118,3 +119,31 @@ def sparse_task(
     truth[:nonzeros] = 1.0
     X = rng.normal(size=(samples, features))
     return SparseTask(X, X @ truth + noise * rng.normal(size=samples), truth, noise)
+
+
+def limit_of_best(samples: int, features: int, nonzeros: int, noise: float) -> tuple[float, float]:
+    """Return the lasso's best c on a ``SparseTask`` and its risk, in the limit of many features.
+
+    With N samples and P features the risk ``t^2`` solves ``t^2 = noise^2 + P/N * E(s(Z + m) - m)^2 * t^2``
+    where Z is standard normal, ``m = sqrt(N) w / t`` and s soft-thresholds at a; then
+    ``c = a t (1 - P/N * Pr(|Z + m| > a)) / sqrt(N)``. Source: Bayati and Montanari (2012), for N and P
+    that grow together. Of all a the one with the least risk counts. Raises ``ValueError`` unless
+    ``1 <= nonzeros <= features``.
+
+    >>> [round(value, 2) for value in limit_of_best(400, 800, 20, 1.0)]
+    [0.07, 1.33]
+    """
+    if not 1 <= nonzeros <= features:
+        raise ValueError(f"nonzeros {nonzeros}: allowed 1 to {features}, the number of features")
+    a = np.linspace(0.2, 6, 3000)
+    squares = np.full(a.size, noise**2 + nonzeros)
+    for _ in range(300):
+        means = np.stack([np.zeros(a.size), np.sqrt(samples / squares)])
+        below, above = norm.cdf(-a - means), norm.cdf(means - a)
+        error = 1 + a**2 + (means**2 - 1 - a**2) * (1 - above - below)
+        error -= (a - means) * norm.pdf(a + means) + (a + means) * norm.pdf(a - means)
+        counts = np.array([features - nonzeros, nonzeros]) / samples
+        squares = np.minimum(noise**2 + counts @ error * squares, 1e9)
+    coefficients = a * np.sqrt(squares / samples) * (1 - counts @ (below + above))
+    best = np.where(coefficients > 0, squares, np.inf).argmin()
+    return float(coefficients[best]), float(squares[best])

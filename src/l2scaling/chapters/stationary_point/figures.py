@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import seaborn
 
 from l2scaling.chapters.stationary_point.nats import EvidenceFit
 from l2scaling.chapters.stationary_point.polishing import Minimum
@@ -20,7 +21,7 @@ from l2scaling.figures.series import (
     styled,
     ticks,
 )
-from l2scaling.figures.theme import Picture, subplots
+from l2scaling.figures.theme import MARKERS, Picture, subplots
 from l2scaling.measuring.intervals import LEVEL
 
 
@@ -178,3 +179,31 @@ def nats(panels: Sequence[tuple[Series, Sequence[EvidenceFit], Sequence[int]]]) 
     all_axes[0].set_ylabel("penalty (nats)")
     legend(figure, 3)
     return Picture(figure, f"From the smallest to the largest number of features. {'; '.join(told)}.")
+
+
+def towards_minimum(
+    times: np.ndarray, rests: np.ndarray, sizes: Sequence[int], offsets: np.ndarray, costs: np.ndarray
+) -> Picture:
+    """Draw what training leaves of the two gradients' sum, and why: a cost with a kink at its minimum.
+
+    ``rests``, ``(sizes, seeds, T)``, is the norm of the sum over that of the pull at ``times``, ``(T,)``;
+    bands go from the smallest to the largest seed. ``costs`` is the cost at the settled minimum while one
+    neuron's weights move by ``offsets``, both ``(offsets,)``.
+    """
+    figure, (left, right) = subplots(2, height=3.5)
+    colors = seaborn.color_palette("viridis", len(sizes))
+    for one, P, color, marker in zip(rests, sizes, colors, MARKERS, strict=False):
+        left.semilogy(times, one.mean(0), marker + "-", color=color, mfc="none", ms=5, label=f"P = {P:,}")
+        left.fill_between(times, one.min(0), one.max(0), color=color, alpha=0.15)
+    left.set(xlabel="learning times", ylabel="norm of the gradients' sum\n(share of the pull's norm)")
+    left.legend(fontsize="x-small")
+    right.plot(offsets, costs - costs.min(), "-", color=seaborn.color_palette("colorblind")[0])
+    right.axvline(0, linestyle=":", color="0.25")
+    right.set(xlabel="move of one neuron's weights\n(weight units)", ylabel="cost above the minimum (loss)")
+    last = rests[:, :, -1]
+    return Picture(
+        figure,
+        f"Left: the share falls from {rests[:, :, 0].min():.2g} or more at the start to {last.min():.2g} to "
+        f"{last.max():.2g} at the end, in networks of {min(sizes):,} to {max(sizes):,} weights. Right: the "
+        "cost has its lowest point at a corner, where one sample meets one neuron at zero.",
+    )

@@ -102,19 +102,23 @@ def observe(networks: Networks, task: Task) -> dict[str, torch.Tensor]:
 
     ``squares``, shape ``(m, L)``: the sum of squared weights of each layer. Of shape ``(m,)``:
     ``loss``; ``demand``; ``ratio``, the norm of the penalty's gradient over that of the data
-    gradient; ``residual``, the largest entry of their sum over the largest pull; ``score``, the
-    share of samples predicted right, or one minus the error's share of the targets' variance.
+    gradient; ``rest``, the norm of their sum over that of the pull, zero at a stationary point;
+    ``score``, the share of samples predicted right, or one minus the error's share of the targets'
+    variance.
     """
     outputs = networks.outputs(task.X).numpy(force=True).astype(float)
     squares = networks.sum_squares()
-    slopes = torch.stack([one.square().sum((1, 2)) for one in networks.data_gradients(task.X, task.y)]).sum(0)
+    gradients = networks.data_gradients(task.X, task.y)
+    slopes = torch.stack([one.square().sum((1, 2)) for one in gradients]).sum(0)
     c = torch.as_tensor(networks.members.penalty_coefficients).to(slopes)
+    pulls = [c[:, None, None] * weight for weight in networks.weights]
+    sums = [(pull + one).square().sum((1, 2)) for pull, one in zip(pulls, gradients, strict=True)]
     return {
         "squares": squares,
         "loss": networks.data_loss(task.X, task.y),
         "demand": torch.tensor([demand_of(one, task.y, task.loss) for one in outputs]),
         "ratio": c * squares.sum(1).sqrt() / slopes.sqrt(),
-        "residual": networks.stationarity(task.X, task.y),
+        "rest": torch.stack(sums).sum(0).sqrt() / (c * squares.sum(1).sqrt()),
         "score": torch.tensor([_score(one, task) for one in outputs]),
     }
 
