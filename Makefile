@@ -64,34 +64,9 @@ slurm: environment ## the quick book and a sweep on a Slurm of its own, in which
 fresh: ## both commands of the README, as a user with an empty home on a bare Debian made for it
 	exec "$(PYTHON)" tests/fresh.py --profile $(PROFILE) $(FRESH)
 
-# Half an hour to two hours on two cores; called again, it runs what is missing. The three parts
-# share their columns, so that one table can hold them all.
+# Half an hour to two hours on two cores; called again, it runs what is missing.
 sweep: environment ## the sweep behind chapter scaling-rules; writes results/scaling-rules.csv
-	sets='--grid data=digits,mnist-5k,breast-cancer,diabetes'
-	optimizers='--grid optimizer=sgd,adamw'
-	l2scaling sweep scaling-cell $$sets --grid noise=0.0,0.2 $$optimizers \
-	  --grid vary=width,width-2,width-3 --output _build/sweeps/widths
-	l2scaling sweep scaling-cell $$sets --grid noise=0.0 $$optimizers \
-	  --grid vary=samples,batch-size,learning-rate,steps --output _build/sweeps/others
-	l2scaling sweep scaling-cell $$sets --grid noise=0.0 --grid optimizer=adamw \
-	  --grid vary=rate-by-width --output _build/sweeps/rates
-	l2scaling sweep scaling-cell --grid data=digits,mnist-5k --grid noise=0.0 --grid optimizer=sgd \
-	  --grid vary=long-width --output _build/sweeps/long
-	parts=(others rates long fashion)
-	if said=$$(python -c 'from l2scaling import datasets; datasets.load("fashion-mnist")' 2>&1); then
-	  l2scaling sweep scaling-cell --grid data=fashion-mnist --grid noise=0.0,0.2 $$optimizers \
-	    --grid vary=width --output _build/sweeps/fashion
-	else  # what cannot be swept here stays as it was published
-	  echo "make: $${said##*$$'\n'}; its rows in results/scaling-rules.csv are kept" >&2
-	  cmp --quiet <(head -n 1 results/scaling-rules.csv) <(head -n 1 _build/sweeps/widths/rows.csv) ||
-	    { echo "make: results/scaling-rules.csv has other columns than this sweep; it is untouched" >&2; exit 1; }
-	  mkdir -p _build/sweeps/kept
-	  grep -E '^(point|[0-9a-f]+,fashion-mnist),' results/scaling-rules.csv > _build/sweeps/kept/rows.csv
-	  parts[3]=kept
-	fi
-	cat _build/sweeps/widths/rows.csv > _build/sweeps/table.csv
-	for part in "$${parts[@]}"; do tail -n +2 "_build/sweeps/$$part/rows.csv" >> _build/sweeps/table.csv; done
-	mv _build/sweeps/table.csv results/scaling-rules.csv
+	l2scaling sweep scaling-rules --plan book/sweeps.yml
 
 # A quarter of an hour for each on two cores, five minutes in the quick profile. A Python whose torch
 # is offered as a CUDA build alone gets that one.

@@ -224,6 +224,7 @@ def rounds(root: Path, wished: int, rng: random.Random) -> None:
         kills[victim] += killed
         news[victim] += killed and now > last
         last = now
+        print(f"kills: {kills.total()} of {wished}, the last of {victim}", file=sys.stderr, flush=True)
         done = kills.total() == wished
         if done or generation % 8 == 0:
             finish(root)

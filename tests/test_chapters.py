@@ -53,6 +53,30 @@ def test_no_number_is_typed_on_pages_that_state_results(page):
     assert not re.search(r"\d", prose(text)), prose(text)
 
 
+LEAST, MOST = r"at least|no less than|more than", r"at most|no more than|up to|within|less than"
+MISROUNDED = re.compile(
+    rf"(?i)\b(?:{LEAST}|{MOST}) (?:a )?\{{glue:text\}}`[^`]+`"
+    rf"|\b(?:{LEAST}) (?:a )?\{{atmost\}}`[^`]+`|\b(?:{MOST}) (?:a )?\{{atleast\}}`[^`]+`"
+)
+
+
+def misrounded(text: str) -> list[str]:
+    """Return sentences' ends that bound by a number rounded to the nearest, or the wrong way."""
+    return MISROUNDED.findall(text)
+
+
+@pytest.mark.parametrize("page", [*CHAPTERS, "book/index", "book/cheat-sheet", "book/glossary"])
+def test_numbers_that_bound_are_rounded_the_safe_way(page):
+    text = (ROOT / f"{page}.md").read_text() if "/" in page else words(page)
+    assert not misrounded(text)
+
+
+def test_a_bound_rounded_the_wrong_way_would_be_found():
+    assert misrounded("is at least {glue:text}`share:.0%` of")
+    assert misrounded("is at least {atmost}`share:.0%` of")
+    assert not misrounded("is at least {atleast}`share:.0%`, at most {atmost}`gap:.2f`")
+
+
 def test_a_typed_number_would_be_found():
     assert re.search(r"\d", prose("The slope is 0.998."))
     assert not re.search(r"\d", prose("The slope is {glue:text}`total_exponent:.3f` for $P = 10^2$, L2."))

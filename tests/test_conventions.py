@@ -15,7 +15,7 @@ from l2scaling.chapters.conventions.solved import group_means, solve, solvers
 from l2scaling.laws.conventions import (
     REGISTRY,
     ConventionError,
-    Setting,
+    Usage,
     convert,
     find,
     library_conventions,
@@ -23,7 +23,7 @@ from l2scaling.laws.conventions import (
     table,
 )
 
-FULL = Setting(samples=500, batch_size=50, learning_rate=0.1, l1_ratio=0.25)
+FULL = Usage(samples=500, batch_size=50, learning_rate=0.1, l1_ratio=0.25)
 
 KNOWN = [
     # value, from, to, expected
@@ -52,20 +52,20 @@ def test_known_conversions(value, source, target, expected):
 
 @pytest.mark.parametrize("source", names())
 def test_every_row_round_trips_with_every_row_of_its_family(source):
-    """Random values over twelve decades and random settings, by way of c or of the family's own unit."""
+    """Random values over twelve decades and random usages, by way of c or of the family's own unit."""
     rng = np.random.default_rng([20260101, names().index(source)])
     targets = [one.name for one in REGISTRY if one.family == find(source).family]
     for _ in range(50):
         value = 10 ** rng.uniform(-8, 4)
-        setting = Setting(
+        usage = Usage(
             samples=int(rng.integers(1, 10**6)),
             batch_size=int(rng.integers(1, 10**4)),
             learning_rate=10 ** rng.uniform(-6, 0),
             l1_ratio=rng.uniform(0.01, 0.99),
         )
         for target in targets:
-            there = convert(value, source, target, setting)
-            back = convert(there.value, target, source, setting)
+            there = convert(value, source, target, usage)
+            back = convert(there.value, target, source, usage)
             assert back.value == pytest.approx(value, rel=1e-12)
             if find(source).family == "l2":
                 assert back.penalty_coefficient == pytest.approx(there.penalty_coefficient, rel=1e-12)
@@ -76,6 +76,7 @@ def test_c_is_given_in_the_family_of_c_only_and_zero_stays_zero():
     assert convert(1, "torch.optim.AdamW", "optax.adamw").penalty_coefficient is None
     assert convert(1, "keras.regularizers.L1", "sklearn.linear_model.Lasso").penalty_coefficient is None
     assert convert(0, "keras.regularizers.L2", "torch.optim.SGD").value == 0
+    assert str(convert(-0.0, "keras.regularizers.L2", "torch.optim.SGD").value) == "0.0"
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ MLP = "sklearn.neural_network.MLPClassifier"
 
 
 @pytest.mark.parametrize(
-    ("value", "source", "target", "setting"),
+    ("value", "source", "target", "usage"),
     [
         (1e-320, LOGISTIC, "penalty_coefficient", {}),  # 1/C overflows
         (1e308, LOGISTIC, "penalty_coefficient", {}),  # 1/C loses digits
@@ -147,10 +148,10 @@ MLP = "sklearn.neural_network.MLPClassifier"
         (1e300, "keras.regularizers.L1", "sklearn.linear_model.ElasticNet:l1", {"l1_ratio": 1e-300}),
     ],
 )
-def test_what_a_float_cannot_express_is_refused_and_never_rounded_to_nothing(value, source, target, setting):
-    full = {"samples": 500, "batch_size": 50, "learning_rate": 0.1, "l1_ratio": 0.25} | setting
+def test_what_a_float_cannot_express_is_refused_and_never_rounded_to_nothing(value, source, target, usage):
+    full = {"samples": 500, "batch_size": 50, "learning_rate": 0.1, "l1_ratio": 0.25} | usage
     with pytest.raises(ConventionError, match=r"beyond what .* can express") as refusal:
-        convert(value, source, target, Setting(**full))
+        convert(value, source, target, Usage(**full))
     assert "allowed" in str(refusal.value)
 
 
@@ -161,14 +162,12 @@ def test_what_a_float_cannot_express_is_refused_and_never_rounded_to_nothing(val
 )  # fmt: skip
 def test_at_any_size_a_conversion_is_exact_or_refused(pair, value, count, rate, share):
     try:
-        setting = Setting(samples=count, batch_size=count, learning_rate=rate, l1_ratio=share)
-        there = convert(value, *pair, setting)
+        usage = Usage(samples=count, batch_size=count, learning_rate=rate, l1_ratio=share)
+        there = convert(value, *pair, usage)
     except ConventionError:
         return
     source, target = map(find, pair)
-    exact = (
-        Fraction(source.scale(setting)) * Fraction(value) ** source.power / Fraction(target.scale(setting))
-    )
+    exact = Fraction(source.scale(usage)) * Fraction(value) ** source.power / Fraction(target.scale(usage))
     assert abs(Fraction(there.value) / exact**target.power - 1) < 1e-15
 
 
@@ -184,22 +183,24 @@ def test_at_any_size_a_conversion_is_exact_or_refused(pair, value, count, rate, 
         {"l1_ratio": 2},
     ],
 )
-def test_a_senseless_setting_is_refused(wrong):
+def test_a_senseless_usage_is_refused(wrong):
     with pytest.raises(ConventionError, match="allowed"):
-        Setting(**wrong)
+        Usage(**wrong)
 
 
 @pytest.mark.parametrize("one", library_conventions(), ids=lambda one: one.name)
 def test_a_real_call_uses_the_coefficient_of_the_registry(one):
     size = Size(weights=16, samples=60, batch_size=15)
     reading = measure(one.name, 0.05, size, seed=3, l1_ratio=0.3)
-    expected = one.coefficient(0.05, Setting(samples=60, batch_size=15, l1_ratio=0.3))
+    expected = one.coefficient(0.05, Usage(samples=60, batch_size=15, l1_ratio=0.3))
     assert reading.weights == pytest.approx(expected, rel=one.tolerance)
     for part in (reading.bias, reading.scale):
         if not np.isnan(part):
             assert part / expected == pytest.approx(float(one.decays_biases), abs=1e-5)
-    wrong = one.coefficient(0.05, Setting(samples=61, batch_size=16, l1_ratio=0.3))
-    assert (reading.weights != pytest.approx(wrong, rel=one.tolerance)) == one.divides_by_samples
+    wrong = one.coefficient(0.05, Usage(samples=61, batch_size=16, l1_ratio=0.3))
+    assert (reading.weights != pytest.approx(wrong, rel=one.tolerance)) == (
+        one.per in ("samples", "batch_size")
+    )
 
 
 def test_lbfgs_divides_by_all_samples():
@@ -211,10 +212,10 @@ def test_one_ridge_problem_has_one_solution_once_converted():
     groups = np.arange(60) % 3
     y = np.array([-0.7, 0.9, 0.3])[groups] + rng.normal(0, 0.1, 60)
     exact = group_means(groups, y, 0.05)
-    setting = Setting(samples=60, l1_ratio=0.0)
+    usage = Usage(samples=60, l1_ratio=0.0)
     for name in solvers():
         if find(name).family == "l2" and name != "sklearn.linear_model.SGDRegressor":
-            value = convert(0.05, "penalty_coefficient", name, setting).value
+            value = convert(0.05, "penalty_coefficient", name, usage).value
             assert solve(name, value, groups, y) == pytest.approx(exact, rel=1e-6), name
             if value != 0.05:  # the bare number solves another problem
                 assert solve(name, 0.05, groups, y) != pytest.approx(exact, rel=1e-2), name

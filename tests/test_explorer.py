@@ -17,7 +17,7 @@ from l2scaling.chapters.initialization import draws
 from l2scaling.chapters.side_effects import clipping, precision
 from l2scaling.chapters.stability import factors
 from l2scaling.laws import shapes
-from l2scaling.laws.conventions import REGISTRY, ConventionError, Setting, convert, find
+from l2scaling.laws.conventions import REGISTRY, ConventionError, Usage, convert, find
 from l2scaling.laws.shapes import INITIALIZERS, Layer, expected_sums, find_initializer, normal_initializer
 from l2scaling.measuring.sums import draw_sums
 from l2scaling.publish.pages import explorer
@@ -75,8 +75,8 @@ def initializer_of(state):
     return normal_initializer(state["deviation"]) if fixed else find_initializer(state["initializer"])
 
 
-def setting_of(state):
-    return Setting(state["samples"], state["batchSize"], state["learningRate"], state["l1Ratio"])
+def usage_of(state):
+    return Usage(state["samples"], state["batchSize"], state["learningRate"], state["l1Ratio"])
 
 
 def start_of(state, width_steps=None):
@@ -117,7 +117,7 @@ def start_of(state, width_steps=None):
 
 def penalty_of(state, width_steps=None):
     start, convention = start_of(state, width_steps), find(state["convention"])
-    coefficient = convention.coefficient(state["value"], setting_of(state))
+    coefficient = convention.coefficient(state["value"], usage_of(state))
     if convention.family == "l1":
         variance = start["absoluteVariance"]
         return start, {
@@ -168,7 +168,7 @@ def conversions_of(state):
     for one in REGISTRY:
         try:
             found[one.name] = convert(
-                state["value"], state["convention"], one.name, setting_of(state)
+                state["value"], state["convention"], one.name, usage_of(state)
             ).value  # fmt: skip
         except ConventionError as refusal:
             found[one.name] = str(refusal)
@@ -189,7 +189,7 @@ def reference(state):
     """What the page must show for a state, by the package where it has a function."""
     convention = find(state["convention"])
     family = convention.family
-    coefficient = convention.coefficient(state["value"], setting_of(state))
+    coefficient = convention.coefficient(state["value"], usage_of(state))
     start, penalty = penalty_of(state)
     steps = steps_of(state, coefficient, family, start["typical"])
     norm = math.hypot(penalty["norm"], state["dataNorm"])
@@ -198,7 +198,7 @@ def reference(state):
     double = penalty_of(state, state["widthSteps"] + 4)
     run = math.log(double[0]["penalised"] / start["penalised"])
     slope = {name: math.log(double[1][name] / penalty[name]) / run for name in ("value", "norm", "pull")}
-    largest = None if steps["largest"] is None else convention.value(steps["largest"], setting_of(state))
+    largest = None if steps["largest"] is None else convention.value(steps["largest"], usage_of(state))
     return {
         "coefficient": coefficient,
         "trainable": start["weights"] + start["biases"],
@@ -290,7 +290,7 @@ def random_state(rng, convention, initializer):
     }
     state["batchSize"] = int(rng.integers(1, state["samples"] + 1))
     if "learning_rate" not in convention.needs:  # so that η times the coefficient is from 1e-4 to 10
-        coefficient = convention.coefficient(state["value"], setting_of(state))
+        coefficient = convention.coefficient(state["value"], usage_of(state))
         state["learningRate"] = 10 ** rng.uniform(-4, 1) / coefficient
     return state
 
@@ -641,11 +641,11 @@ def test_what_the_page_shows_is_what_the_package_converts(explore):
     page.fill("#samples", "500")
     page.fill("#batchSize", "50")
     page.fill("#value", "0.03")
-    setting = Setting(500, 50, 0.01, 0.5)
+    usage = Usage(500, 50, 0.01, 0.5)
     names, values = (page.locator(f"#elsewhere tbody tr td:nth-child({k})").all_inner_texts() for k in (1, 2))
     assert names == [one.name for one in REGISTRY if one.family == "l2"]
     for name, value in zip(names, map(float, values), strict=True):
-        assert value == pytest.approx(convert(0.03, "keras.regularizers.L2", name, setting).value, rel=1e-5)
+        assert value == pytest.approx(convert(0.03, "keras.regularizers.L2", name, usage).value, rel=1e-5)
 
 
 @pytest.mark.parametrize(

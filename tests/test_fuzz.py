@@ -37,7 +37,7 @@ from l2scaling import evidence
 from l2scaling.publish.cli import main
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.evidence import claims, controls, robustness, sweep
-from l2scaling.publish.pages import citation, pdf, site
+from l2scaling.publish.pages import citation, pdf
 from l2scaling.publish.project import Project, read_yaml
 from l2scaling.publish.runs.parameters import Parameter, declared, resolve
 
@@ -329,7 +329,7 @@ READERS = {
     "book/controls.yml": (controls.controls,),
     "book/robustness.yml": (robustness.trials,),
     "CITATION.cff": (citation.book_reference,),
-    "_config.yml": (pdf.toc_title, site._config),
+    "_config.yml": (Project.config,),
 }
 
 

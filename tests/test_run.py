@@ -14,6 +14,7 @@ import pytest
 from conftest import BIN, SAMPLE, complaint, environment, l2scaling, sample_notebook, wait_for
 
 from l2scaling.publish.errors import RequestError
+from l2scaling.publish.project import Project
 from l2scaling.publish.runs import kernels, private
 from l2scaling.publish.runs.parameters import declared
 
@@ -72,6 +73,9 @@ def test_a_wrong_request_is_one_line_and_changes_nothing(sample, case):
         ("notebooks/profiles.yml", "sample:\n  published: 3\n"),
         ("notebooks/profiles.yml", "sample:\n  published:\n    seed: 99\n"),
         ("notebooks/profiles.yml", "sample:\n  published:\n    sede: 1\n"),
+        ("notebooks/profiles.yml", "sample:\n  quick:\n    seed: 1\n  quick:\n    seed: 2\n"),
+        ("notebooks/profiles.yml", "smaple:\n  quick:\n    seed: 1\n"),
+        ("notebooks/profiles.yml", "sample:\n  quik:\n    seed: 1\n"),
     ],
 )
 def test_a_broken_file_is_one_line_and_changes_nothing(sample, name, content):
@@ -79,6 +83,21 @@ def test_a_broken_file_is_one_line_and_changes_nothing(sample, name, content):
     before = files(sample)
     assert "allowed" in complaint(l2scaling("run", "sample", project=sample), 2)
     assert files(sample) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("sample: {}\nsample: {}\n", "profiles.yml is broken (it has 'sample' twice)"),
+        ("sample: " + "[" * 5000, "profiles.yml is broken (it is nested too deeply)"),
+        ("smaple: {}\n", "unknown chapter of profiles.yml 'smaple' (nearest: 'sample')"),
+        ("sample: {quik: {}}\n", "unknown profile of 'sample' in profiles.yml 'quik' (nearest: 'quick')"),
+    ],
+)
+def test_profiles_that_nobody_would_read_are_named(sample, content, said):
+    (sample / "notebooks" / "profiles.yml").write_text(content)
+    with pytest.raises(RequestError, match=rf"^{re.escape(said)}; allowed: "):
+        Project(sample).profile_values("sample", "quick")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """The built book as files and as evidence: what it shows is what the runs hold."""
 
+import os
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, complaint, l2scaling
 
 from l2scaling.publish.errors import RunError
 from l2scaling.publish.evidence import claims, results
@@ -102,6 +104,52 @@ def test_numbers_on_the_index_are_those_of_the_evidence(quick_site):
     ]  # fmt: skip
     text = (quick_site / "book" / "index.html").read_text()
     assert f"{record.measured:.3f}" in re.sub(r"<[^>]+>", "", text)
+
+
+def test_a_book_after_an_edit_is_the_one_built_from_nothing(sample):
+    """What was read before is read again only where it has changed, whatever the dates say."""
+    project = Project(sample)
+    words, place = sample / "book" / "index.md", project.build / "html"
+
+    def everything() -> dict[str, bytes]:
+        files = (path for path in place.rglob("*") if path.is_file())
+        return {path.relative_to(place).as_posix(): path.read_bytes() for path in files}
+
+    def built() -> tuple[str, dict[str, bytes]]:
+        for command in ("run", "sample"), ("site",):
+            done = l2scaling(*command, "--profile", "quick", project=sample)
+            assert done.returncode == 0, done.stderr
+        (said,) = re.findall(r"\d+ added, \d+ changed", (project.build / "site-quick.log").read_text())
+        files = {
+            path.relative_to(place).as_posix(): path.read_bytes()
+            for path in place.rglob("*.*")
+            if path.is_file()
+        }
+        return said, files
+
+    words.write_text("# A small book\n\nThe symbols are few.\n\n```{include} _generated/runs.md\n```\n")
+    (sample / "book" / "other.md").write_text("# Another page\n\n[Home](index.md).\n")
+    (sample / "_toc.yml").write_text((sample / "_toc.yml").read_text() + "- file: book/other\n")
+    assert built()[0] == "3 added, 0 changed"
+    words.write_text(words.read_text().replace("A small book", "A smaller book"))  # a title on other pages
+    os.utime(words, (0, 0))
+    (sample / "notebooks" / "profiles.yml").write_text("sample: {quick: {pause: 0.5}}\n")
+    said, after = built()
+    assert said == "0 added, 2 changed"
+    assert b"A smaller book" in after["book/other.html"]
+    shutil.rmtree(project.build / "work")
+    done = l2scaling("site", "--profile", "quick", project=sample)
+    assert done.returncode == 0, done.stderr
+    now = everything()
+    assert {path for path in now.keys() | after.keys() if now.get(path) != after.get(path)} == set()
+
+
+def test_pages_with_warnings_are_not_taken_for_read(sample):
+    words = sample / "book" / "index.md"
+    assert l2scaling("run", "sample", "--profile", "quick", project=sample).returncode == 0
+    words.write_text("# A small book\n\n### Too deep\n")
+    for _ in range(2):
+        assert "myst.header" in complaint(l2scaling("site", "--profile", "quick", project=sample), 1)
 
 
 def test_no_link_to_a_repository_unless_one_is_known(quick_site, monkeypatch, tmp_path):

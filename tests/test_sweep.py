@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from conftest import BIN, complaint, environment, l2scaling, sample_notebook, wait_for
+from conftest import BIN, SAMPLE, complaint, environment, l2scaling, sample_notebook, wait_for
 
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.evidence.sweep import parse_axis, points
@@ -82,6 +82,17 @@ def test_a_killed_sweep_goes_on_where_it_stopped(swept, tmp_path):
     assert len(table(tmp_path / "out" / "rows.csv")) == 4
 
 
+def test_a_sweep_that_is_told_to_end_says_so(swept, tmp_path):
+    words = ["sweep", "sample", "--grid", "pause=9.0", "--output", str(tmp_path / "out")]
+    command = [str(BIN / "l2scaling"), *words]
+    sweeping = subprocess.Popen(command, env=environment(swept), stderr=subprocess.PIPE, text=True)
+    wait_for(sweeping, "snakemake --cores")
+    sweeping.terminate()
+    said = sweeping.communicate(timeout=60)[1]
+    assert sweeping.returncode == 143
+    assert said.splitlines()[-1] == "l2scaling: ended by SIGTERM; what was good before is untouched"
+
+
 def test_results_of_other_sources_do_not_pass_for_done_when_snakemake_is_killed(swept, tmp_path):
     words = ["sweep", "sample", "--seeds", "2", "--output", tmp_path / "out"]
     assert l2scaling(*words, project=swept).returncode == 0
@@ -142,6 +153,66 @@ def test_senseless_sweeps_are_refused_before_any_run(swept, words, said):
     assert said in line
     assert "allowed" in line
     assert not (swept / "_build" / "sweeps").exists()
+
+
+PLAN = (
+    "other: {notebook: sample, parts: [{data: [digits], seed: [1, 2]}, {data: [fashion-mnist], seed: [3]}]}"
+)
+
+
+@pytest.fixture
+def planned(swept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The project with a plan, and with a data set that cannot be loaded here."""
+    monkeypatch.setenv("FASHION_MNIST", "/nowhere")
+    notebook = sample_notebook(f"{SAMPLE}data: str = 'digits'  # data set; one of digits, fashion-mnist")
+    notebook.cells.append(nbformat.v4.new_code_cell(ROWS, id="rows"))
+    nbformat.write(notebook, swept / "notebooks" / "sample.ipynb")
+    (swept / "book" / "sweeps.yml").write_text(PLAN)
+    (swept / "results").mkdir()
+    return swept
+
+
+def test_a_plan_makes_a_table_and_keeps_the_rows_that_cannot_be_made_here(planned):
+    words = ["sweep", "other", "--plan", planned / "book" / "sweeps.yml"]
+    path = planned / "results" / "other.csv"
+    path.write_text("point,data,square\n0,digits,0\n0,fashion-mnist,0\n")
+    before = path.read_bytes()
+    line = complaint(l2scaling(*words, project=planned), 2)
+    assert "results/other.csv has columns point, data, square, this sweep point, data, seed, size" in line
+    assert path.read_bytes() == before
+    made = table(planned / "_build" / "sweeps" / "other" / "rows.csv")
+    empty = "," * (len(made[0]) - 2)
+    path.write_text(f"{','.join(made[0])}\n0,digits{empty}\n0,fashion-mnist{empty}\n")
+    done = l2scaling(*words, project=planned)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith(f"{path}\n")
+    assert "'fashion-mnist' is not installed" in done.stderr
+    assert "its rows in results/other.csv are kept" in done.stderr
+    rows = table(path)
+    assert rows[:-1] == made
+    assert [row["seed"] for row in rows] == ["1", "1", "2", "2", ""]
+    assert (rows[-1]["point"], rows[-1]["data"]) == ("0", "fashion-mnist")
+
+
+@pytest.mark.parametrize(
+    ("plan", "words", "said"),
+    [
+        (PLAN, ["sample"], "unknown sweep 'sample'; allowed: other"),
+        (PLAN, ["other", "--seeds", "2"], "--seeds"),
+        ("[]", ["other"], "sweeps.yml is broken"),
+        ("other: {notebook: sample}", ["other"], "sweeps.yml is broken ('parts')"),
+        ("other: {notebook: sample, parts: [{seed: 3}]}", ["other"], "sweeps.yml is broken"),
+        ("other: {notebook: sample, parts: [{sead: [3]}]}", ["other"], "'sead'"),
+        ("other: {notebook: sample, parts: [{seed: [11]}]}", ["other"], "11"),
+        ("other: {notebook: sample, parts: []}", ["other"], "no points"),
+    ],
+)
+def test_a_senseless_plan_is_refused_before_any_run(planned, plan, words, said):
+    (planned / "book" / "sweeps.yml").write_text(plan)
+    line = complaint(l2scaling("sweep", *words, "--plan", planned / "book/sweeps.yml", project=planned), 2)
+    assert said in line
+    assert "allowed" in line
+    assert not (planned / "_build" / "sweeps").exists()
 
 
 def test_lists_keep_their_commas():

@@ -14,6 +14,8 @@ from l2scaling.measuring.intervals import Exponent, Interval
 
 MIME = "application/vnd.l2scaling.evidence+json"
 
+PREDICTIONS_MIME = "application/vnd.l2scaling.predictions+json"
+
 ROWS_MIME = "application/vnd.l2scaling.rows+json"
 
 KINDS = {
@@ -219,7 +221,11 @@ class Predictions:
             ],
         }
         text = "\n\n".join(f"{title}\n\n{self.table(part)}" for title, part in parts.items() if part).strip()
-        return {"text/markdown": text, "text/plain": text}
+        return {
+            PREDICTIONS_MIME: [asdict(one) for one in stated],
+            "text/markdown": text,
+            "text/plain": text,
+        }
 
 
 def _refutation(one: Prediction) -> str:
@@ -252,9 +258,15 @@ def _expectation(one: Record | Prediction) -> str:
     return f"{sign}{number(one.predicted)}{margin}"
 
 
-def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
-    """Return records as a Markdown table, one row each, with the claim unless told otherwise."""
+def records_table(
+    records: Iterable[Record], *, claims: bool = True, stated: Mapping[str, str] | None = None
+) -> str:
+    """Return records as a Markdown table, one row each, with the claim unless told otherwise.
+
+    ``stated`` says of each quantity where its prediction was stated, in a column of its own.
+    """
     head = ["quantity", "test", "predicted", "measured", "interval", "n", "outcome"]
+    head += ["stated in"] if stated is not None else []
     lines = [head, ["---"] * len(head)]
     for record in records:
         lines.append(
@@ -266,6 +278,7 @@ def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
                 f"{number(record.low)} … {number(record.high)}" if record.low != record.high else "none",
                 str(record.n),
                 "met" if record.holds else "**not met**",
+                *([stated[record.quantity]] if stated is not None else []),
             ]
         )
     if claims:
@@ -274,11 +287,14 @@ def records_table(records: Iterable[Record], *, claims: bool = True) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def evidence_tables(records: Iterable[Record]) -> str:
-    """Return records as one table of predictions and, under its own title, one of checks."""
+def evidence_tables(records: Iterable[Record], stated: Mapping[str, str] | None = None) -> str:
+    """Return records as one table of predictions and, under its own title, one of checks.
+
+    ``stated`` says of each predicted quantity where it was stated; checks need not say so.
+    """
     every = list(records)
     predictions, checks = ([one for one in every if one.check == kind] for kind in (False, True))
-    parts = [records_table(predictions)] if predictions else []
+    parts = [records_table(predictions, stated=stated)] if predictions else []
     if checks:
         parts += ["*Checks*, identities that only a fault of the code could break:", records_table(checks)]
     return "\n\n".join(parts)

@@ -22,12 +22,8 @@ THEME: dict[Any, Any] = {
     "legend.frameon": False,
 }
 
-
 WIDTH = 8.6  # inches; all figures are as wide as a page's text, so that their letters match
-
-
 MARKERS = ("o", "s", "^", "D", "v", "P")
-
 
 _INDENT = re.compile(r"\n +")
 _LONG = re.compile(r"(scale\()?(-?\d+\.\d{3,})")

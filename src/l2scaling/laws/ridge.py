@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 SWEEPS = 100_000
-
-
 _ROUNDING = 1e-12
 
 

@@ -12,11 +12,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tabulate import tabulate
+
 from l2scaling import __version__
 from l2scaling.evidence import number
 from l2scaling.laws import conventions
 from l2scaling.publish.errors import RequestError, RunError
-from l2scaling.publish.evidence import controls, reproduce, results, robustness, sweep
+from l2scaling.publish.evidence import controls, reproduce, results, robustness, stated, sweep
 from l2scaling.publish.pages import citation, pdf, release, site
 from l2scaling.publish.project import PROFILES, Project, find_project, title
 from l2scaling.publish.runs import executed
@@ -42,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
-        options.command(find_project(), options)
+        project = find_project()
+        if "profile" in options:
+            project.profile_values("", options.profile)  # refuses an unknown one
+        options.command(project, options)
     except RequestError as error:
         return _complain(2, error)
     except RunError as error:
@@ -103,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         help="values of a parameter; may be repeated, and then every combination is run",
     )  # fmt: skip
     sweeping.add_argument("--seeds", type=int, metavar="K", help="K seeds, counted from the chapter's own")
+    sweeping.add_argument("--plan", type=_path, metavar="FILE", help="grids that make results/CHAPTER.csv")
     _profile(sweeping)
     sweeping.add_argument("--output", type=_path, metavar="FOLDER", help="where to keep points and tables")
     _jobs(sweeping)
@@ -147,6 +153,11 @@ def _parser() -> argparse.ArgumentParser:
     convert.add_argument("--learning-rate", metavar="H")
     convert.add_argument("--l1-ratio", metavar="R", help="share of L1 in an elastic net")
     convert.add_argument("--json", action="store_true", help="print one list of objects")
+
+    predict = add(
+        "predict", _predict, "Write the predictions of chapters to results/, to commit before a run."
+    )
+    predict.add_argument("chapters", nargs="*", metavar="CHAPTER")
 
     accept = add("accept", _accept, "Copy the published runs' evidence to results/, for review as a diff.")
     accept.add_argument("chapters", nargs="*", metavar="CHAPTER")
@@ -222,6 +233,11 @@ def _run(project: Project, options: argparse.Namespace) -> None:
 
 
 def _sweep(project: Project, options: argparse.Namespace) -> None:
+    if options.plan:
+        if options.grid or options.seeds is not None or options.output:
+            raise RequestError("--plan says it all; allowed: no --grid, --seeds or --output beside it")
+        print(sweep.table_sweep(project, options.plan, options.chapter, options.profile, options.jobs))
+        return
     axes = [sweep.parse_axis(text) for text in options.grid]
     grid = sweep.points(project, options.chapter, axes, options.seeds, options.profile)
     sweep.sweep(project, grid, options.output, options.jobs)  # whose tables are gathered by name
@@ -256,7 +272,6 @@ def _robustness(project: Project, options: argparse.Namespace) -> None:
 def _evidence(project: Project, options: argparse.Namespace) -> None:
     if options.chapter:
         project.require_chapter(options.chapter)
-    project.profile_values(options.chapter or "", options.profile)  # refuses an unknown profile
     chapters = [options.chapter] if options.chapter else project.chapters()
     records = executed.gather(project, options.profile, chapters)
     rows = [asdict(record) | {"profile": options.profile} for record in records]
@@ -265,30 +280,25 @@ def _evidence(project: Project, options: argparse.Namespace) -> None:
 
 
 def _cite(project: Project, options: argparse.Namespace) -> None:
-    project.profile_values("", options.profile)  # refuses an unknown profile
     print(citation.written(citation.reference(project, options.what, options.profile), options.format))
 
 
 def _convert(project: Project, options: argparse.Namespace) -> None:
+    kinds: dict[str, Callable[[str], Any]]
+    kinds = {"samples": int, "batch_size": int, "learning_rate": real, "l1_ratio": real}
     given = {
         name: _parsed(f"--{name.replace('_', '-')}", text, kind)
-        for name, kind in (
-            ("samples", int),
-            ("batch_size", int),
-            ("learning_rate", real),
-            ("l1_ratio", real),
-        )
+        for name, kind in kinds.items()
         if (text := getattr(options, name)) is not None
     }
     try:
-        setting = conventions.Setting(**given)
+        usage = conventions.Usage(**given)
         value = _parsed("VALUE", options.value, real)
-        found = conventions.convert(value, options.source, options.target, setting)
+        found = conventions.convert(value, options.source, options.target, usage)
     except conventions.ConventionError as error:
         raise RequestError(str(error)) from error
-    columns = ["value", "penalty_coefficient", "note"]
     if options.json:
-        _show([asdict(found)], True, columns)
+        _show([asdict(found)], True, ["value", "penalty_coefficient", "note"])
         return
     print(f"{options.target}: {found.value:.12g}")
     if found.penalty_coefficient is not None:
@@ -306,6 +316,13 @@ def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:
         raise RequestError(f"{what} cannot be {text!r}, {error}") from error
 
 
+def _predict(project: Project, options: argparse.Namespace) -> None:
+    for chapter in options.chapters:
+        project.require_chapter(chapter)
+    for chapter in options.chapters or project.chapters():
+        print(stated.write_predictions(project, chapter, results.read_results(project, chapter)))
+
+
 def _accept(project: Project, options: argparse.Namespace) -> None:
     for chapter in options.chapters:
         project.require_chapter(chapter)
@@ -314,7 +331,6 @@ def _accept(project: Project, options: argparse.Namespace) -> None:
 
 
 def _site(project: Project, options: argparse.Namespace) -> None:
-    project.profile_values("", options.profile)
     started = time.monotonic()
     index = site.build_site(project, options.profile, options.output or project.build / "html")
     print(f"pages: {time.monotonic() - started:.1f} s", file=sys.stderr)
@@ -329,7 +345,6 @@ def _pdf(project: Project, options: argparse.Namespace) -> None:
 
 
 def _release(project: Project, options: argparse.Namespace) -> None:
-    project.profile_values("", options.profile)  # refuses an unknown profile
     book, folder = options.site or project.build / "html", options.output or project.build / "release"
     print(release.release(project, options.profile, book, folder))
 
@@ -338,10 +353,8 @@ def _show(rows: list[dict[str, Any]], as_json: bool, columns: list[str]) -> None
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return
-    table = [columns, *([_cell(row[column]) for column in columns] for row in rows)]
-    widths = [max(len(line[place]) for line in table) for place in range(len(columns))]
-    for line in table:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+    cells = [[_cell(row[column]) for column in columns] for row in rows]
+    print(tabulate([columns, *cells], tablefmt="plain", disable_numparse=True))
 
 
 def _cell(value: Any) -> str:

@@ -7,6 +7,12 @@ import sys
 from pathlib import Path
 
 
+def _end(number: int, _: object) -> None:
+    said = f"l2scaling: ended by {signal.Signals(number).name}; what was good before is untouched\n"
+    os.write(2, said.encode())  # which a print that the signal interrupts does not mind
+    sys.exit(128 + number)
+
+
 def main() -> int:
     """Execute the command line; return its status."""
     try:
@@ -24,7 +30,7 @@ def main() -> int:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
     for number in (signal.SIGTERM, signal.SIGHUP):  # so that what was started is ended, too
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+            signal.signal(number, _end)
     words = sys.argv[1:]
     if words[:1] == ["run"]:
         from l2scaling.publish.runs import warm

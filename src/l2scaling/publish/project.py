@@ -5,6 +5,7 @@ import difflib
 import os
 import re
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,15 @@ class Project:
                 raise RequestError(f"_toc.yml names a chapter {name!r}; allowed: {allowed}")
         return names
 
+    def config(self) -> dict[str, Any]:
+        """Return the settings of Jupyter Book, as _config.yml has them."""
+        form = "settings of Jupyter Book, title and html among them"
+        config = read_yaml(self.root / "_config.yml", form)
+        for name, kind in {"title": str, "html": dict}.items():
+            if not isinstance(config, dict) or not isinstance(config.get(name), kind):
+                raise RequestError(f"_config.yml is broken (it has no {name}); allowed: {form}")
+        return dict(config)
+
     def require_chapter(self, name: str) -> None:
         """Raise ``RequestError`` unless the book has this chapter."""
         if name not in self.chapters():
@@ -92,6 +102,12 @@ class Project:
             raise unknown("profile", profile, PROFILES)
         form = "chapter, then profile, then name: value"
         values = read_yaml(self.notebooks / "profiles.yml", form) or {}
+        for name, those in values.items() if isinstance(values, dict) else ():
+            if name not in (known := [*self.chapters(), *self.cells()]):
+                raise unknown("chapter of profiles.yml", str(name), known)
+            for one in those if isinstance(those, dict) else ():
+                if one not in PROFILES:
+                    raise unknown(f"profile of {name!r} in profiles.yml", str(one), PROFILES)
         for key in (chapter, profile):
             values = (values.get(key) or {}) if isinstance(values, dict) else None
         if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
@@ -151,14 +167,15 @@ def parse_yaml(text: str, name: str, allowed: str) -> Any:
         finally:
             loader.dispose()
     except Exception as error:  # PyYAML raises half a dozen unrelated types
-        raise RequestError(f"{name} is broken ({brief(error)}); allowed: {allowed}") from error
+        cause = "it is nested too deeply" if isinstance(error, RecursionError) else brief(error)
+        raise RequestError(f"{name} is broken ({cause}); allowed: {allowed}") from error
 
 
 def _written_out(node: yaml.Node, sizes: dict[int, int]) -> int:
     """Return the size of what a node stands for, each alias counted where it stands, each node visited once.
 
-    Raises ``ValueError`` for a node beyond ``MOST_TEXT``, one that contains itself, or a whole number
-    so long that Python would not write it.
+    Raises ``ValueError`` for a node beyond ``MOST_TEXT``, one that contains itself or a key twice, or a
+    whole number so long that Python would not write it.
     """
     if id(node) in sizes:
         if not sizes[id(node)]:
@@ -170,11 +187,11 @@ def _written_out(node: yaml.Node, sizes: dict[int, int]) -> int:
         if size > 1000 and node.tag.endswith(":int"):
             raise ValueError("it has a number of more than a thousand digits")
     else:
-        parts = (
-            node.value
-            if isinstance(node, yaml.SequenceNode)
-            else [one for pair in node.value for one in pair]
-        )
+        mapping = isinstance(node, yaml.MappingNode)
+        keys = Counter(str(key.value) for key, _ in node.value if key.id == "scalar") if mapping else {}
+        if repeated := next((key for key, count in keys.items() if count > 1), None):
+            raise ValueError(f"it has {repeated[:40]!r} twice")
+        parts = [one for pair in node.value for one in pair] if mapping else node.value
         size = 1
         for part in parts:
             size += _written_out(part, sizes)

@@ -9,14 +9,16 @@ Every reading is made for a kernel, a bias and, where there is one, a normalisat
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn import linear_model, neural_network
+from sklearn import neural_network
+from sklearn.base import is_classifier
 
 from l2scaling import frameworks
-from l2scaling.laws.conventions import ConventionError, find
+from l2scaling.laws.conventions import Convention, ConventionError, find, library_conventions
 
 OUTPUTS = 4
 """Outputs of the layer whose weights are measured."""
@@ -69,16 +71,14 @@ def measure(name: str, value: float, size: Size, seed: int, l1_ratio: float = 0.
     >>> round(measure("sklearn.linear_model.Ridge", 0.01, size, seed=0).weights, 9)
     0.001
     """
-    convention = find(name)
-    if name not in _CALLS:
-        raise ConventionError(f"{name!r} is not an API of a library; allowed: {', '.join(_CALLS)}")
+    one = find(name)
+    if not one.library:
+        allowed = ", ".join(api.name for api in library_conventions())
+        raise ConventionError(f"{name!r} is not an API of a library; allowed: {allowed}")
     if not (math.isfinite(value) and value > 0):
         raise ConventionError(f"value {value} cannot be measured; allowed: a finite number above 0")
     rng = np.random.default_rng([seed, size.weights, size.samples])
-    return _CALLS[name](convention.argument, value, size, rng, l1_ratio)
-
-
-Call = Callable[[str, float, Size, np.random.Generator, float], Reading]
+    return _CALLS[one.path.rpartition(".")[0]](one, value, size, rng, l1_ratio)
 
 
 def _rate(coefficient: float) -> float:
@@ -104,98 +104,92 @@ def _draw(size: Size, rng: np.random.Generator) -> tuple[np.ndarray, dict[str, n
 # A step without data gradient: the targets are the network's own outputs.
 
 
-def _torch(optimizer: Any, undo: Callable[[np.ndarray], np.ndarray], **options: Any) -> Call:
-    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
-        inputs, drawn = _draw(size, rng)
-        X, rate = torch.tensor(inputs), _rate(value)
-        parts = {name: torch.tensor(part, requires_grad=True) for name, part in drawn.items()}
+def _torch(one: Convention, value: float, size: Size, rng: np.random.Generator, _: float) -> Reading:
+    inputs, before = _draw(size, rng)
+    X, rate = torch.tensor(inputs), _rate(value)
+    parts = {name: torch.tensor(part, requires_grad=True) for name, part in before.items()}
 
-        def outputs() -> torch.Tensor:
-            hidden = X @ parts["kernel"] + parts["bias"]
-            return torch.nn.functional.layer_norm(hidden, (OUTPUTS,), parts["scale"])
+    def outputs() -> torch.Tensor:
+        hidden = X @ parts["kernel"] + parts["bias"]
+        return torch.nn.functional.layer_norm(hidden, (OUTPUTS,), parts["scale"])
 
-        torch.nn.functional.mse_loss(outputs(), outputs().detach()).backward()
-        optimizer(parts.values(), lr=rate, **{argument: value}, **options).step()
-        after = {name: part.detach().numpy() for name, part in parts.items()}
-        return _read_step(drawn, after, rate, undo)
-
-    return call
-
-
-def _read_step(
-    before: dict[str, np.ndarray],
-    after: dict[str, np.ndarray],
-    rate: float,
-    undo: Callable[[np.ndarray], np.ndarray],
-    divisor: Callable[[np.ndarray], np.ndarray] = lambda w: w,
-) -> Reading:
-    pulls = {name: undo((before[name] - after[name]) / rate) for name in before}
-    return Reading(*(_multiple(pulls[name], divisor(before[name])) for name in ("kernel", "bias", "scale")))
+    torch.nn.functional.mse_loss(outputs(), outputs().detach()).backward()
+    preconditioned = one.family == "l2" and one.optimizers == ("adam",)
+    epsilon = {"eps": 1.0} if preconditioned else {}
+    resolve_name(one.path)(parts.values(), lr=rate, **{one.argument: value}, **epsilon).step()
+    steps = {name: (before[name] - part.detach().numpy()) / rate for name, part in parts.items()}
+    if preconditioned:  # the g of Adam's first step g / (|g| + ε)
+        steps = {name: step / (1 - np.abs(step)) for name, step in steps.items()}
+    return _explained(one, steps, before)
 
 
-def _same(step: np.ndarray) -> np.ndarray:
-    return step
+def _explained(one: Convention, pulls: dict[str, np.ndarray], weights: dict[str, np.ndarray]) -> Reading:
+    shape = np.sign if one.family == "l1" else np.asarray
+    return Reading(*(_multiple(pulls[name], shape(weights[name])) for name in weights))
 
 
-_ADAM_EPSILON = 1.0
+def keras_parts(one: Convention, value: float, rate: float, **options: Any) -> tuple[Any, Any]:
+    """Return Keras' regulariser, or ``None``, and optimiser, of which the API is given ``value``.
+
+    >>> keras_parts(find("keras.optimizers.SGD"), 0.01, rate=0.5)[1].weight_decay
+    0.01
+    """
+    optimizers, made = frameworks.keras().optimizers, resolve_name(one.path)
+    if one.placement == "loss":
+        return made(**{one.argument: value}, **options), optimizers.SGD(rate)
+    return None, made(rate, **{one.argument: value}, **options)
 
 
-def _without_preconditioner(step: np.ndarray) -> np.ndarray:
-    """Return g of Adam's first step g / (|g| + ε)."""
-    return _ADAM_EPSILON * step / (1 - np.abs(step))
-
-
-def _keras(where: str, *, sign: bool = False, **options: Any) -> Call:
+def _keras(one: Convention, value: float, size: Size, rng: np.random.Generator, _: float) -> Reading:
     """Train a Keras model on one batch, with the argument in a regulariser or in an optimiser."""
-    library, _, name = where.rpartition(".")
-
-    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
-        keras = frameworks.keras()
-        inputs, before = _draw(size, rng)
-        rate = _rate(2 * value)
-        made = getattr(getattr(keras, library), name)
-        regularizer, optimizer = None, keras.optimizers.SGD(rate)
-        if library == "regularizers":
-            regularizer = made(**{argument: value}, **options)
-        else:
-            optimizer = made(rate, **{argument: value}, **options)
-        model = keras.Sequential(
-            [
-                keras.Input((inputs.shape[1],), dtype="float64"),
-                keras.layers.Dense(OUTPUTS, kernel_regularizer=regularizer, dtype="float64"),
-                keras.layers.LayerNormalization(center=False, dtype="float64"),
-            ]
-        )
-        model.set_weights(list(before.values()))
-        model.compile(optimizer, loss="mse")
-        model.train_on_batch(inputs, model(inputs).detach().cpu().numpy())
-        arrays = [weight.value.detach().cpu().numpy() for weight in model.weights]
-        after = dict(zip(before, arrays, strict=True))
-        return _read_step(before, after, rate, _same, np.sign if sign else _same)
-
-    return call
+    keras = frameworks.keras()
+    inputs, before = _draw(size, rng)
+    rate = _rate(2 * value)
+    regularizer, optimizer = keras_parts(one, value, rate)
+    model = keras.Sequential(
+        [
+            keras.Input((inputs.shape[1],), dtype="float64"),
+            keras.layers.Dense(OUTPUTS, kernel_regularizer=regularizer, dtype="float64"),
+            keras.layers.LayerNormalization(center=False, dtype="float64"),
+        ]
+    )
+    model.set_weights(list(before.values()))
+    model.compile(optimizer, loss="mse")
+    model.train_on_batch(inputs, model(inputs).detach().cpu().numpy())
+    after = [weight.value.detach().cpu().numpy() for weight in model.weights]
+    pulls = {name: (before[name] - part) / rate for name, part in zip(before, after, strict=True)}
+    return _explained(one, pulls, before)
 
 
-def _optax(build: Callable[[Any, str, float, float], Any]) -> Call:
-    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
-        optax, jax = frameworks.load("optax"), frameworks.load("jax")
-        inputs, before = _draw(size, rng)
-        X, rate = jax.numpy.asarray(inputs), _rate(value)
-        parts = {name: jax.numpy.asarray(part) for name, part in before.items()}
+def optax_optimizer(one: Convention, value: float, rate: float) -> Any:
+    """Return Optax's optimiser with ``value``: the API itself, or gradient descent behind it in a chain.
 
-        def outputs(parts: Any) -> Any:
-            hidden = X @ parts["kernel"] + parts["bias"]
-            return jax.nn.standardize(hidden) * parts["scale"]
+    >>> chain, w = optax_optimizer(find("optax.add_decayed_weights"), 0.5, rate=0.25), np.array([2.0])
+    >>> chain.update(0 * w, chain.init(w), w)[0].tolist()
+    [-0.25]
+    """
+    optax, made = frameworks.load("optax"), resolve_name(one.path)
+    if one.placement == "chain":
+        return optax.chain(made(**{one.argument: value}), optax.sgd(rate))
+    return made(rate, **{one.argument: value})
 
-        # Nothing times the outputs: compiled twice, the outputs would differ from themselves by rounding.
-        gradients = jax.grad(lambda parts: (0.0 * outputs(parts)).mean())(parts)
-        optimizer = build(optax, argument, value, rate)
-        updates, _ = optimizer.update(gradients, optimizer.init(parts), parts)
-        # Updates are read before they are added, which would round them to the weights' last digit.
-        pulls = {name: -np.asarray(update, float) / rate for name, update in updates.items()}
-        return Reading(*(_multiple(pulls[name], before[name]) for name in ("kernel", "bias", "scale")))
 
-    return call
+def _optax(one: Convention, value: float, size: Size, rng: np.random.Generator, _: float) -> Reading:
+    jax = frameworks.load("jax")
+    inputs, before = _draw(size, rng)
+    X, rate = jax.numpy.asarray(inputs), _rate(value)
+    parts = {name: jax.numpy.asarray(part) for name, part in before.items()}
+
+    def outputs(parts: Any) -> Any:
+        hidden = X @ parts["kernel"] + parts["bias"]
+        return jax.nn.standardize(hidden) * parts["scale"]
+
+    # Nothing times the outputs: compiled twice, the outputs would differ from themselves by rounding.
+    gradients = jax.grad(lambda parts: (0.0 * outputs(parts)).mean())(parts)
+    optimizer = optax_optimizer(one, value, rate)
+    updates, _ = optimizer.update(gradients, optimizer.init(parts), parts)
+    # Updates are read before they are added, which would round them to the weights' last digit.
+    return _explained(one, {name: -np.asarray(part, float) / rate for name, part in updates.items()}, before)
 
 
 def _decay_of(before: np.ndarray, after: np.ndarray, steps: int, rate: float) -> float:
@@ -203,61 +197,48 @@ def _decay_of(before: np.ndarray, after: np.ndarray, steps: int, rate: float) ->
     return (1 - _multiple(after, before) ** (1 / steps)) / rate
 
 
-def _sgd(estimator: Any, **options: Any) -> Call:
+def _sgd(one: Convention, value: float, size: Size, rng: np.random.Generator) -> Reading:
     """One pass of scikit-learn's SGD over samples whose loss has no gradient in the weights."""
-
-    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
-        weights, bias = rng.normal(0, 0.5, size.weights), np.array([0.5])
-        rate = 0.25 / (value * size.samples)
-        X, y = np.zeros((size.samples, size.weights)), np.full(size.samples, bias[0])
-        if estimator is linear_model.SGDClassifier:
-            y = np.where(np.arange(size.samples) % 2, 1.0, -1.0)
-            X = 10 * y[:, None] * weights / np.sum(weights**2)  # every margin is above 1 + |bias|
-        model = estimator(
-            **{argument: value}, learning_rate="constant", eta0=rate, max_iter=1, tol=None, **options
-        )
-        model.fit(X, y, coef_init=weights.copy(), intercept_init=bias.copy())
-        return Reading(
-            _decay_of(weights, model.coef_.ravel(), size.samples, rate),
-            _decay_of(bias, model.intercept_, size.samples, rate),
-            math.nan,
-        )
-
-    return call
+    weights, bias = rng.normal(0, 0.5, size.weights), np.array([0.5])
+    rate = 0.25 / (value * size.samples)
+    model = resolve_name(one.path)(
+        **{one.argument: value}, learning_rate="constant", eta0=rate, max_iter=1, tol=None
+    )
+    X, y = np.zeros((size.samples, size.weights)), np.full(size.samples, bias[0])
+    if is_classifier(model):
+        y = np.where(np.arange(size.samples) % 2, 1.0, -1.0)
+        X = 10 * y[:, None] * weights / np.sum(weights**2)  # every margin is above 1 + |bias|
+    model.fit(X, y, coef_init=weights.copy(), intercept_init=bias.copy())
+    return Reading(
+        _decay_of(weights, model.coef_.ravel(), size.samples, rate),
+        _decay_of(bias, model.intercept_, size.samples, rate),
+        math.nan,
+    )
 
 
-def _mlp(estimator: Any) -> Call:
+def _mlp(one: Convention, value: float, size: Size, rng: np.random.Generator, _: float) -> Reading:
     """One epoch of scikit-learn's MLP whose hidden neurons are dead, so that only α moves kernels."""
-
-    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
-        steps = size.samples // size.batch_size
-        rate = min(1.0, 0.25 * size.batch_size / (value * steps))  # beyond 1 the first epoch may overflow
-        model = estimator(
-            hidden_layer_sizes=(OUTPUTS,),
-            solver="sgd",
-            momentum=0,
-            learning_rate_init=rate,
-            batch_size=size.batch_size,
-            random_state=0,
-            **{argument: value},
-        )
-        X, y = np.zeros((size.samples, size.weights // OUTPUTS)), np.arange(size.samples) % 2
-        _epoch(model, X, y)  # it only makes the arrays that are set next
-        before = rng.normal(0, 0.5, model.coefs_[0].shape), np.full(OUTPUTS, -1.0)
-        model.coefs_[0][:], model.intercepts_[0][:] = before
-        model.coefs_[1][:], model.intercepts_[1][:] = 0.0, 0.0
-        _epoch(model, X, y)
-        return Reading(
-            _decay_of(before[0], model.coefs_[0], steps, rate),
-            _decay_of(before[1], model.intercepts_[0], steps, rate),
-            math.nan,
-        )
-
-    return call
+    steps = size.samples // size.batch_size
+    rate = min(1.0, 0.25 * size.batch_size / (value * steps))  # beyond 1 the first epoch may overflow
+    model = resolve_name(one.path)(
+        hidden_layer_sizes=(OUTPUTS,), solver="sgd", momentum=0, learning_rate_init=rate,
+        batch_size=size.batch_size, random_state=0, **{one.argument: value},
+    )  # fmt: skip
+    X, y = np.zeros((size.samples, size.weights // OUTPUTS)), np.arange(size.samples) % 2
+    _epoch(model, X, y)  # it only makes the arrays that are set next
+    before = rng.normal(0, 0.5, model.coefs_[0].shape), np.full(OUTPUTS, -1.0)
+    model.coefs_[0][:], model.intercepts_[0][:] = before
+    model.coefs_[1][:], model.intercepts_[1][:] = 0.0, 0.0
+    _epoch(model, X, y)
+    return Reading(
+        _decay_of(before[0], model.coefs_[0], steps, rate),
+        _decay_of(before[1], model.intercepts_[0], steps, rate),
+        math.nan,
+    )
 
 
 def _epoch(model: Any, X: np.ndarray, y: np.ndarray) -> None:
-    if isinstance(model, neural_network.MLPClassifier):
+    if is_classifier(model):
         model.partial_fit(X, y, classes=[0, 1])
     else:
         model.partial_fit(X, y.astype(float))
@@ -266,53 +247,49 @@ def _epoch(model: Any, X: np.ndarray, y: np.ndarray) -> None:
 # An optimum: the penalty's pull equals the data's.
 
 
-def _regression(make: Callable[[str, float, float], Any], terms: str) -> Call:
+# What makes an optimum exact.
+_PRECISE: dict[str, dict[str, Any]] = {
+    "sklearn.linear_model.Ridge": {"solver": "cholesky"},
+    "sklearn.linear_model.Lasso": {"tol": 1e-14, "max_iter": 100_000},
+    "sklearn.linear_model.ElasticNet": {"tol": 1e-14, "max_iter": 100_000},
+    "sklearn.linear_model.LogisticRegression": {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000},
+}
+
+
+def _linear(one: Convention, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
     """Fit an estimator and explain the data's pull by the weights, their signs, or both."""
-
-    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
-        X = rng.normal(size=(size.samples, size.weights))
-        y = X @ rng.normal(1, 0.2, size.weights) + rng.normal(0, 0.5, size.samples) + 1.0
-        classify = terms == "logistic"
-        if classify:
-            y = (y > 1.0).astype(float)
-        model = make(argument, value, l1_ratio).fit(X, y)
-        weights, bias = model.coef_.ravel(), float(np.ravel(model.intercept_)[0])
-        outputs = X @ weights + bias
-        residual = y - (1 / (1 + np.exp(-outputs)) if classify else outputs)
-        pull = X.T @ residual / size.samples
-        kept = weights != 0
-        columns = {"w": weights, "logistic": weights, "sign": np.sign(weights)}
-        if terms in columns:
-            found = _multiple(pull[kept], columns[terms][kept])
-        else:
-            both = np.column_stack([np.sign(weights[kept]), weights[kept]])
-            found = float(np.linalg.lstsq(both, pull[kept])[0][("l1", "l2").index(terms)])
-        return Reading(found, float(residual.mean() / bias), math.nan)
-
-    return call
-
-
-def _exact(estimator: Any, **options: Any) -> Callable[[str, float, float], Any]:
-    def make(argument: str, value: float, l1_ratio: float) -> Any:
-        share = {"l1_ratio": l1_ratio} if estimator is linear_model.ElasticNet else {}
-        return estimator(**{argument: value}, **share, **options)
-
-    return make
+    if one.placement == "descent":
+        return _sgd(one, value, size, rng)
+    X = rng.normal(size=(size.samples, size.weights))
+    y = X @ rng.normal(1, 0.2, size.weights) + rng.normal(0, 0.5, size.samples) + 1.0
+    share = {"l1_ratio": l1_ratio} if one.times else {}
+    model = resolve_name(one.path)(**{one.argument: value}, **share, **_PRECISE[one.path])
+    if is_classifier(model):
+        y = (y > 1.0).astype(float)
+    model.fit(X, y)
+    weights, bias = model.coef_.ravel(), float(np.ravel(model.intercept_)[0])
+    outputs = X @ weights + bias
+    residual = y - (1 / (1 + np.exp(-outputs)) if is_classifier(model) else outputs)
+    kept = weights != 0
+    pull = (X.T @ residual / size.samples)[kept]
+    shapes = {"l1": np.sign(weights[kept]), "l2": weights[kept]}
+    if one.times:
+        both = np.linalg.lstsq(np.column_stack(list(shapes.values())), pull)[0]
+        found = float(both[list(shapes).index(one.family)])
+    else:
+        found = _multiple(pull, shapes[one.family])
+    return Reading(found, float(residual.mean() / bias), math.nan)
 
 
-def _trees(library: str) -> Call:
+def _trees(one: Convention, value: float, size: Size, rng: np.random.Generator, _: float) -> Reading:
     """Grow one tree with one leaf a group of samples, and compare leaves with the groups' means."""
-
-    def call(argument: str, value: float, size: Size, rng: np.random.Generator, l1_ratio: float) -> Reading:
-        leaves = min(size.weights, size.samples // 2)
-        groups = np.arange(size.samples) % leaves
-        y = np.where(groups % 2, 1.0, -1.0) * (1 + groups) + rng.normal(0, 0.1, size.samples)
-        fitted = one_tree(library, groups, y, **{argument: value})
-        pull = np.bincount(groups, y - fitted) / size.samples
-        weights = np.bincount(groups, fitted) / np.bincount(groups)
-        return Reading(_multiple(pull, weights), math.nan, math.nan)
-
-    return call
+    leaves = min(size.weights, size.samples // 2)
+    groups = np.arange(size.samples) % leaves
+    y = np.where(groups % 2, 1.0, -1.0) * (1 + groups) + rng.normal(0, 0.1, size.samples)
+    fitted = one_tree(one.library, groups, y, **{one.argument: value})
+    pull = np.bincount(groups, y - fitted) / size.samples
+    weights = np.bincount(groups, fitted) / np.bincount(groups)
+    return Reading(_multiple(pull, weights), math.nan, math.nan)
 
 
 def one_tree(library: str, groups: np.ndarray, y: np.ndarray, **options: Any) -> np.ndarray:
@@ -361,43 +338,13 @@ def measure_lbfgs(value: float, samples: int, seed: int) -> float:
     return -_multiple(parts[0].grad.numpy(), model.coefs_[0])
 
 
-_CALLS: dict[str, Call] = {
-    "torch.optim.SGD": _torch(torch.optim.SGD, _same),
-    "torch.optim.Adam": _torch(torch.optim.Adam, _without_preconditioner, eps=_ADAM_EPSILON),
-    "torch.optim.AdamW": _torch(torch.optim.AdamW, _same),
-    "keras.regularizers.L2": _keras("regularizers.L2"),
-    "keras.regularizers.L1": _keras("regularizers.L1", sign=True),
-    "keras.regularizers.L1L2:l1": _keras("regularizers.L1L2", sign=True, l2=0.0),
-    "keras.regularizers.L1L2:l2": _keras("regularizers.L1L2", l1=0.0),
-    "keras.optimizers.SGD": _keras("optimizers.SGD"),
-    "keras.optimizers.Adam": _keras("optimizers.Adam"),
-    "keras.optimizers.AdamW": _keras("optimizers.AdamW"),
-    "optax.add_decayed_weights": _optax(
-        lambda optax, argument, value, rate: optax.chain(
-            optax.add_decayed_weights(**{argument: value}), optax.sgd(rate)
-        )
-    ),
-    "optax.adamw": _optax(
-        lambda optax, argument, value, rate: optax.adamw(rate, **{argument: value}),
-    ),
-    "sklearn.linear_model.Ridge": _regression(_exact(linear_model.Ridge, solver="cholesky"), "w"),
-    "sklearn.linear_model.Lasso": _regression(
-        _exact(linear_model.Lasso, tol=1e-14, max_iter=100_000), "sign"
-    ),
-    "sklearn.linear_model.ElasticNet:l1": _regression(
-        _exact(linear_model.ElasticNet, tol=1e-14, max_iter=100_000), "l1"
-    ),
-    "sklearn.linear_model.ElasticNet:l2": _regression(
-        _exact(linear_model.ElasticNet, tol=1e-14, max_iter=100_000), "l2"
-    ),
-    "sklearn.linear_model.LogisticRegression": _regression(
-        _exact(linear_model.LogisticRegression, solver="newton-cholesky", tol=1e-12, max_iter=1000),
-        "logistic",
-    ),
-    "sklearn.linear_model.SGDClassifier": _sgd(linear_model.SGDClassifier, loss="hinge"),
-    "sklearn.linear_model.SGDRegressor": _sgd(linear_model.SGDRegressor),
-    "sklearn.neural_network.MLPClassifier": _mlp(neural_network.MLPClassifier),
-    "sklearn.neural_network.MLPRegressor": _mlp(neural_network.MLPRegressor),
-    "xgboost.XGBRegressor": _trees("xgboost"),
-    "lightgbm.LGBMRegressor": _trees("lightgbm"),
+_CALLS: dict[str, Callable[[Convention, float, Size, np.random.Generator, float], Reading]] = {
+    "torch.optim": _torch,
+    "keras.regularizers": _keras,
+    "keras.optimizers": _keras,
+    "optax": _optax,
+    "sklearn.linear_model": _linear,
+    "sklearn.neural_network": _mlp,
+    "xgboost": _trees,
+    "lightgbm": _trees,
 }

@@ -4,16 +4,15 @@ The problem has one weight a group of samples, ``w[g]`` predicting every sample 
 that trees can solve it too: a leaf is a weight.
 """
 
-from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 import torch
-from sklearn import linear_model
 
 from l2scaling import frameworks
-from l2scaling.chapters.conventions.measured import one_tree
-from l2scaling.laws.conventions import ConventionError, find
+from l2scaling.chapters.conventions.measured import keras_parts, one_tree, optax_optimizer
+from l2scaling.laws.conventions import Convention, ConventionError, find
 
 HALF, WHOLE = 0.5, 1.0
 """Factors before the mean squared error, of the book and of ``torch.nn.MSELoss`` and Keras' "mse"."""
@@ -46,11 +45,18 @@ def solve(name: str, value: float, groups: np.ndarray, y: np.ndarray, factor: fl
     >>> solve("sklearn.linear_model.Ridge", 4 * 0.5, groups, y).round(6).tolist()
     [1.0, -1.0]
     """
-    if name not in _SOLVERS:
-        find(name)
-        raise ConventionError(f"{name} cannot solve a ridge problem; allowed: {', '.join(_SOLVERS)}")
+    one = find(name)
+    if name not in _OPTIONS:
+        raise ConventionError(f"{name} cannot solve a ridge problem; allowed: {', '.join(_OPTIONS)}")
     X = (groups[:, None] == np.arange(groups.max() + 1)).astype(float)
-    return _SOLVERS[name](find(name).argument, value, X, y, factor)
+    if one.library in ("xgboost", "lightgbm"):
+        fitted = one_tree(one.library, groups, y, **{one.argument: value})
+        return np.bincount(groups, fitted) / np.bincount(groups)
+    if one.library == "sklearn":
+        model = resolve_name(one.path)(fit_intercept=False, **{one.argument: value}, **_OPTIONS[name])
+        return np.asarray(model.fit(X, y).coef_)
+    descend = {"torch": _torch, "keras": _keras, "optax": _optax}[one.library]
+    return descend(one, value, X, y, factor)
 
 
 def solvers() -> list[str]:
@@ -59,63 +65,47 @@ def solvers() -> list[str]:
     >>> "sklearn.linear_model.Ridge" in solvers()
     True
     """
-    return list(_SOLVERS)
-
-
-Solver = Callable[[str, float, np.ndarray, np.ndarray, float], np.ndarray]
+    return list(_OPTIONS)
 
 
 def _rate(X: np.ndarray, value: float, factor: float) -> float:
     return float(1 / (2 * factor * X.mean(0).max() + 2 * value))
 
 
-def _torch(optimizer: Any) -> Solver:
-    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
-        inputs, targets = torch.tensor(X), torch.tensor(y)
-        weights = torch.zeros(X.shape[1], dtype=torch.float64, requires_grad=True)
-        adaptive = optimizer is not torch.optim.SGD
-        rate = 0.02 if adaptive else _rate(X, value, factor)
-        stepper = optimizer([weights], lr=rate, **{argument: value})
-        # Adam's steps keep their length unless the rate falls.
-        steps, fall = (5 * STEPS, 0.994) if adaptive else (STEPS, 1.0)
-        schedule = torch.optim.lr_scheduler.ExponentialLR(stepper, fall)
-        for _ in range(steps):
-            stepper.zero_grad()
-            (factor * torch.mean((targets - inputs @ weights) ** 2)).backward()
-            stepper.step()
-            schedule.step()
-        return weights.detach().numpy()
-
-    return run
+def _torch(one: Convention, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
+    inputs, targets = torch.tensor(X), torch.tensor(y)
+    weights = torch.zeros(X.shape[1], dtype=torch.float64, requires_grad=True)
+    # Adam's steps keep their length unless the rate falls.
+    adaptive = one.optimizers == ("adam",)
+    rate, steps, fall = (0.02, 5 * STEPS, 0.994) if adaptive else (_rate(X, value, factor), STEPS, 1.0)
+    stepper = resolve_name(one.path)([weights], lr=rate, **{one.argument: value})
+    schedule = torch.optim.lr_scheduler.ExponentialLR(stepper, fall)
+    for _ in range(steps):
+        stepper.zero_grad()
+        (factor * torch.mean((targets - inputs @ weights) ** 2)).backward()
+        stepper.step()
+        schedule.step()
+    return weights.detach().numpy()
 
 
-def _keras(where: str, **options: Any) -> Solver:
-    library, _, name = where.rpartition(".")
-
-    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
-        keras = frameworks.keras()
-        rate, made = _rate(X, value, factor), getattr(getattr(keras, library), name)
-        regularizer, optimizer = None, keras.optimizers.SGD(rate)
-        if library == "regularizers":
-            regularizer = made(**{argument: value}, **options)
-        else:
-            optimizer = made(rate, **{argument: value}, **options)
-        layer = keras.layers.Dense(
-            1, use_bias=False, kernel_initializer="zeros", kernel_regularizer=regularizer, dtype="float64"
-        )
-        model = keras.Sequential([keras.Input((X.shape[1],), dtype="float64"), layer])
-        model.compile(optimizer, loss=lambda seen, made: factor * keras.ops.mean((seen - made) ** 2))
-        for _ in range(STEPS // 4):
-            model.train_on_batch(X, y[:, None])
-        return np.asarray(layer.kernel.value.detach().cpu().numpy()[:, 0])
-
-    return run
+def _keras(
+    one: Convention, value: float, X: np.ndarray, y: np.ndarray, factor: float, **options: Any
+) -> np.ndarray:
+    keras = frameworks.keras()
+    regularizer, optimizer = keras_parts(one, value, _rate(X, value, factor), **options)
+    layer = keras.layers.Dense(
+        1, use_bias=False, kernel_initializer="zeros", kernel_regularizer=regularizer, dtype="float64"
+    )
+    model = keras.Sequential([keras.Input((X.shape[1],), dtype="float64"), layer])
+    model.compile(optimizer, loss=lambda seen, made: factor * keras.ops.mean((seen - made) ** 2))
+    for _ in range(STEPS // 4):
+        model.train_on_batch(X, y[:, None])
+    return np.asarray(layer.kernel.value.detach().cpu().numpy()[:, 0])
 
 
-def _optax(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
+def _optax(one: Convention, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
     optax, jax = frameworks.load("optax"), frameworks.load("jax")
-    rate = _rate(X, value, factor)
-    optimizer = optax.chain(optax.add_decayed_weights(**{argument: value}), optax.sgd(rate))
+    optimizer = optax_optimizer(one, value, _rate(X, value, factor))
     inputs, targets = jax.numpy.asarray(X), jax.numpy.asarray(y)
 
     def step(_: Any, state: Any) -> Any:
@@ -129,38 +119,23 @@ def _optax(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: fl
     return np.asarray(weights, float)
 
 
-def _sklearn(estimator: Any, **options: Any) -> Solver:
-    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
-        return np.asarray(estimator(fit_intercept=False, **{argument: value}, **options).fit(X, y).coef_)
-
-    return run
-
-
-def _tree(library: str) -> Solver:
-    def run(argument: str, value: float, X: np.ndarray, y: np.ndarray, factor: float) -> np.ndarray:
-        groups = X.argmax(1)
-        fitted = one_tree(library, groups, y, **{argument: value})
-        return np.bincount(groups, fitted) / np.bincount(groups)
-
-    return run
-
-
-_SOLVERS: dict[str, Solver] = {
-    "torch.optim.SGD": _torch(torch.optim.SGD),
-    "torch.optim.Adam": _torch(torch.optim.Adam),
-    "torch.optim.AdamW": _torch(torch.optim.AdamW),
-    "keras.regularizers.L2": _keras("regularizers.L2"),
-    "keras.regularizers.L1L2:l2": _keras("regularizers.L1L2", l1=0.0),
-    "keras.optimizers.SGD": _keras("optimizers.SGD"),
-    "optax.add_decayed_weights": _optax,
-    "sklearn.linear_model.Ridge": _sklearn(linear_model.Ridge, solver="cholesky"),
-    "sklearn.linear_model.ElasticNet:l2": _sklearn(linear_model.ElasticNet, l1_ratio=0.0, tol=1e-12),
-    "sklearn.linear_model.SGDRegressor": _sklearn(
-        linear_model.SGDRegressor, learning_rate="constant", eta0=0.002, max_iter=2000, tol=None,
-        average=500_000, random_state=0,
-    ),
-    "xgboost.XGBRegressor": _tree("xgboost"),
-    "lightgbm.LGBMRegressor": _tree("lightgbm"),
+# APIs with a squared error of linear outputs, and what makes the answer of an estimator exact.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "torch.optim.SGD": {},
+    "torch.optim.Adam": {},
+    "torch.optim.AdamW": {},
+    "keras.regularizers.L2": {},
+    "keras.regularizers.L1L2:l2": {},
+    "keras.optimizers.SGD": {},
+    "optax.add_decayed_weights": {},
+    "sklearn.linear_model.Ridge": {"solver": "cholesky"},
+    "sklearn.linear_model.ElasticNet:l2": {"l1_ratio": 0.0, "tol": 1e-12},
+    "sklearn.linear_model.SGDRegressor": {
+        "learning_rate": "constant", "eta0": 0.002, "max_iter": 2000, "tol": None, "average": 500_000,
+        "random_state": 0,
+    },
+    "xgboost.XGBRegressor": {},
+    "lightgbm.LGBMRegressor": {},
 }  # fmt: skip
 
 
@@ -183,5 +158,5 @@ def momentum_coefficient(decay: float, momentum: float, groups: np.ndarray, y: n
     0.05
     """
     X = (groups[:, None] == np.arange(groups.max() + 1)).astype(float)
-    weights = _keras("optimizers.SGD", momentum=momentum)("weight_decay", decay, X, y, HALF)
+    weights = _keras(find("keras.optimizers.SGD"), decay, X, y, HALF, momentum=momentum)
     return effective_coefficient(weights, groups, y)

@@ -17,9 +17,9 @@ def values_in(best: np.ndarray, samples: np.ndarray, apis: Sequence[str], batch_
     [[0.01], [1.0]]
     """
     found = [conventions.find(name) for name in apis]
-    settings = [conventions.Setting(samples=int(count), batch_size=batch_size) for count in samples]
+    usages = [conventions.Usage(samples=int(count), batch_size=batch_size) for count in samples]
     return np.array(
-        [[api.value(float(c), one) for c, one in zip(best, settings, strict=True)] for api in found]
+        [[api.value(float(c), one) for c, one in zip(best, usages, strict=True)] for api in found]
     )
 
 

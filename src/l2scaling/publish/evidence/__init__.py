@@ -1,3 +1,13 @@
 """Claims, the records that decide them, and the ways to put these on trial again."""
 
-__all__ = ["claims", "controls", "reproduce", "results", "robustness", "sweep", "sweep_figure", "trials"]
+__all__ = [
+    "claims",
+    "controls",
+    "reproduce",
+    "results",
+    "robustness",
+    "stated",
+    "sweep",
+    "sweep_figure",
+    "trials",
+]

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from l2scaling.evidence import Record
@@ -110,7 +110,8 @@ def run_controls(project: Project, jobs: int | None) -> Path:
         for one, (before, under) in zip(every, pairs, strict=True)
         for outcome in outcomes(project, one, before, under)
     ]
-    return write_results(project, "controls", sorted(found, key=lambda one: one.claim))
+    found.sort(key=lambda one: one.claim)
+    return write_results(project, "controls", [asdict(one) for one in found])
 
 
 def published(project: Project) -> list[Outcome]:

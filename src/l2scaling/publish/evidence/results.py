@@ -9,6 +9,7 @@ from typing import Any
 from l2scaling.evidence import Record
 from l2scaling.publish.errors import RunError
 from l2scaling.publish.evidence.claims import read_claims
+from l2scaling.publish.evidence.stated import ROUNDING, stated_in
 from l2scaling.publish.project import Project
 from l2scaling.publish.runs.executed import executed, records_of
 
@@ -18,26 +19,30 @@ INTERVAL_TOLERANCE = 0.25
 of its margin, which is room for another processor's rounding, or by the second of its interval."""
 
 
-ROUNDING = 1e-9
-"""How far, relatively, a prediction or margin may move that is itself computed."""
-
 RESIDUAL = 1e-5
 """An upper bound as small as this bounds residuals of computations; any value within it is as good."""
 
 
 def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
-    """Make the published runs' records the reviewed ones; return the files written."""
-    # all are read before the first is written
-    found = {chapter: records_of(executed(project, chapter, "published")) for chapter in chapters}
-    return [write_results(project, chapter, records) for chapter, records in found.items()]
+    """Make the published runs' records the reviewed ones; return the files written.
+
+    With each stands the commit in which its prediction was stated before the run, or null.
+    """
+    found = {}
+    for chapter in chapters:  # all are read before the first is written
+        run = executed(project, chapter, "published")
+        records = records_of(run)
+        commits = stated_in(project, run, records)
+        found[chapter] = [asdict(one) | {"stated": commits.get(one.quantity)} for one in records]
+    return [write_results(project, chapter, rows) for chapter, rows in found.items()]
 
 
-def write_results(project: Project, name: str, rows: Sequence[Any]) -> Path:
-    """Write dataclasses as the file of that name in results/, to be reviewed as a diff."""
+def write_results(project: Project, name: str, rows: Sequence[dict[str, Any]]) -> Path:
+    """Write rows as the file of that name in results/, to be reviewed as a diff."""
     path = results_path(project, name)
     path.parent.mkdir(exist_ok=True)
     draft = path.with_suffix(".draft")  # a full disk must not cost what is there
-    draft.write_text(json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n")
+    draft.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
     return draft.replace(path)
 
 
@@ -46,6 +51,12 @@ def read_results(project: Project, name: str) -> list[dict[str, Any]]:
     path = results_path(project, name)
     rows: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
     return rows
+
+
+def stated(project: Project, chapter: str) -> dict[str, str]:
+    """Return, by quantity, the commits in which predictions were stated before their published run."""
+    rows = read_results(project, chapter)
+    return {row["quantity"]: row["stated"] for row in rows if row.get("stated")}
 
 
 def check(project: Project, profile: str, chapters: Sequence[str], records: Sequence[Record]) -> None:
@@ -103,7 +114,7 @@ def same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
     rooms = {"measured": found, "low": found, "high": found}
     if not exact:
         rooms |= {name: ROUNDING * abs(before[name]) for name in ("predicted", "margin")}
-    return before.keys() == now.keys() and all(
-        abs(before[key] - now[key]) <= rooms[key] if key in rooms else before[key] == now[key]
-        for key in before
+    return all(
+        abs(before[key] - now[key]) <= rooms[key] if key in rooms else before.get(key) == now.get(key)
+        for key in (before.keys() | now.keys()) - {"stated"}
     )

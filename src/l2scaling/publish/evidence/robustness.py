@@ -82,7 +82,7 @@ def run_robustness(project: Project, jobs: int | None) -> Path:
     every = trials(project)
     pairs = run_beside(project, [one.point for one in every], "robustness", jobs)
     found = [finding(one, before, after) for one, (before, after) in zip(every, pairs, strict=True)]
-    return write_results(project, "robustness", found)
+    return write_results(project, "robustness", [asdict(one) for one in found])
 
 
 def published(project: Project) -> list[Finding]:

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import sys
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -14,7 +15,7 @@ import nbformat
 
 from l2scaling.evidence import Record
 from l2scaling.publish.errors import RequestError
-from l2scaling.publish.project import Project
+from l2scaling.publish.project import Project, brief, read_yaml, unknown
 from l2scaling.publish.runs.executed import records_of, rows_of
 from l2scaling.publish.runs.many import (
     Point,
@@ -29,6 +30,7 @@ from l2scaling.publish.runs.many import (
 from l2scaling.publish.runs.request import Request
 
 MOST_POINTS = 10_000
+PLAN_FORM = "chapter, then its notebook and its parts, a list with values for each parameter"
 
 
 def points(
@@ -106,6 +108,64 @@ def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: in
     run_points(project, grid, folder, where, "sweep", ["gather", str(folder)])
     require_all(folder, grid)
     return folder
+
+
+def table_sweep(project: Project, plan: Path, chapter: str, profile: str, jobs: int | None) -> Path:
+    """Run the sweep that a plan has for a chapter, write ``results/CHAPTER.csv`` and return its path.
+
+    The published rows of a data set that cannot be loaded here are kept, and standard error says so.
+    Raises ``RequestError`` for a plan that cannot be read and where rows that are kept have other columns,
+    ``RunError`` if a point fails; the table is replaced by a whole one only.
+    """
+    path = project.results / f"{chapter}.csv"
+    grid = planned_grid(project, plan, chapter, profile)
+    missing = _missing({one.values.get("data", "") for one in grid} - {""})
+    kept = []
+    if missing:
+        with path.open(newline="") as file:
+            kept = [row for row in csv.DictReader(file) if row.get("data") in missing]
+        for cause in missing.values():
+            print(f"sweep: {cause}; its rows in results/{path.name} are kept", file=sys.stderr)
+    here = [one for one in grid if one.values.get("data") not in missing]
+    with (sweep(project, here, project.build / "sweeps" / chapter, jobs) / "rows.csv").open(
+        newline=""
+    ) as file:
+        rows = list(csv.DictReader(file))
+    if other := [row for row in kept if list(row) != list(rows[0])]:
+        raise RequestError(
+            f"results/{path.name} has columns {', '.join(map(str, other[0]))}, "
+            f"this sweep {', '.join(rows[0])}; allowed: the same, where rows are kept; it is untouched"
+        )
+    _write_table(path, [*rows, *kept])
+    return path
+
+
+def planned_grid(project: Project, plan: Path, chapter: str, profile: str) -> list[Point]:
+    """Return the points of a plan's sweep for a chapter, every one checked, or raise ``RequestError``."""
+    every = read_yaml(plan, PLAN_FORM)
+    if isinstance(every, dict) and chapter not in every:
+        raise unknown("sweep", chapter, map(str, every))
+    try:
+        notebook, parts = every[chapter]["notebook"], every[chapter]["parts"]
+        grids = [[(str(name), list(map(str, values))) for name, values in part.items()] for part in parts]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise RequestError(f"{plan.name} is broken ({brief(error)}); allowed: {PLAN_FORM}") from error
+    if not grids:
+        raise RequestError(f"{plan.name} has no points for {chapter!r}; allowed: {PLAN_FORM}")
+    return [point for grid in grids for point in points(project, notebook, grid, None, profile)]
+
+
+def _missing(names: Iterable[str]) -> dict[str, str]:
+    """Return the data sets that cannot be loaded here, and why."""
+    from l2scaling import datasets  # brings torch, which no other command needs
+
+    causes = {}
+    for name in sorted(names):
+        try:
+            datasets.load(name)
+        except ValueError as error:
+            causes[name] = str(error)
+    return causes
 
 
 def gather(folder: Path) -> tuple[list[Path], int]:

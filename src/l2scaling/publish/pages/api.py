@@ -1,10 +1,15 @@
 """The reference page of the helper package: its rooms and their modules, from their own docstrings."""
 
+import ast
 import inspect
 import pkgutil
+import re
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from importlib import import_module
 from types import ModuleType
+
+import nbformat
 
 import l2scaling
 from l2scaling.publish.project import Project
@@ -25,14 +30,19 @@ def room_anchor(chapter: str) -> str:
     return f"room-{chapter}"
 
 
-def reference_page(project: Project, titles: Mapping[str, str], claims: Mapping[str, Sequence[str]]) -> str:
+def reference_page(
+    project: Project,
+    written: Mapping[str, nbformat.NotebookNode],
+    titles: Mapping[str, str],
+    claims: Mapping[str, Sequence[str]],
+) -> str:
     """Return a section a room and a module as Markdown; Sphinx fills in the docstrings.
 
-    ``titles`` and ``claims``, links as Markdown, are those of the chapters. Which of these use a module
-    is what their notebooks import, directly or through others. Fields of named tuples are left out:
-    Python documents each as an alias of its number.
+    ``written``, their source notebooks, ``titles`` and ``claims``, links as Markdown, are those of the
+    chapters. Which of these use a module is what their notebooks import, directly or through others.
+    Fields of named tuples are left out: Python documents each as an alias of its number.
     """
-    made_from = {name: sources(project, name, project.source(name))["package"] for name in titles}
+    made_from = {name: sources(project, name, notebook)["package"] for name, notebook in written.items()}
     chapters = {name: f"[{titles[name]}](../notebooks/{name}.ipynb)" for name in titles}
     rooms = {f"{_ROOMS}{project.room(name).name}": name for name in titles}
     sections = []
@@ -51,7 +61,19 @@ def reference_page(project: Project, titles: Mapping[str, str], claims: Mapping[
             if not module.__name__.startswith(_ROOMS):
                 lines.append(f"Used in: {'; '.join(users) or 'no chapter'}.")
         sections.append("\n\n".join(lines))
-    return "\n\n".join(sections) + "\n"
+    shown = sha256("".join(map(_shown, modules())).encode()).hexdigest()
+    return "\n\n".join([f"% {shown}", *sections]) + "\n"
+
+
+def _shown(module: ModuleType) -> str:
+    """Return all of a module that a reference may show: its text without what functions do, and defaults."""
+    tree = ast.parse(inspect.getsource(module))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.name != "__init__":
+            node.body = node.body[: ast.get_docstring(node) is not None]
+    functions = [one for _, one in inspect.getmembers(module, inspect.isfunction)]
+    defaults = [(one.__qualname__, one.__defaults__, one.__kwdefaults__) for one in functions]
+    return ast.dump(tree) + re.sub(r" at 0x[0-9a-f]+", "", repr(defaults))
 
 
 def _docstring(module: ModuleType, *, members: bool) -> str:

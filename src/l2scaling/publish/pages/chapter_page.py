@@ -1,12 +1,12 @@
 """From an executed notebook to the source of its page: run card, addresses, references."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import nbformat
 
-from l2scaling.evidence import MIME, ROWS_MIME, Record
+from l2scaling.evidence import MIME, PREDICTIONS_MIME, ROWS_MIME, Record
 from l2scaling.publish.pages import citation, layout, ledger
 from l2scaling.publish.pages.api import room_anchor
 from l2scaling.publish.runs.parameters import Parameter
@@ -46,13 +46,15 @@ def dressed(
     cited: citation.Reference,
     repository: str | None,
     *,
+    stated: Mapping[str, str],
     room: bool = False,
 ) -> nbformat.NotebookNode:
     """Add to an executed notebook what its page shows besides; return the same notebook.
 
     That is reading time, run card, an address for each record and for each cell that drew a
     figure, the alternative text that the figure's code computed, and how to cite the chapter.
-    ``repository`` is its web address, where one is known; ``room`` says whether it has code of its own.
+    ``repository`` is its web address, where one is known; ``stated`` names by quantity the commit of a
+    prediction that was stated before its run; ``room`` says whether the chapter has code of its own.
     """
     card = ledger.run_card(parameters, notebook, cited.run, _files(chapter, notebook, repository, room))
     fillings = {"reading-time": layout.reading_time(notebook), "run-card": card}
@@ -62,9 +64,10 @@ def dressed(
             cell.source += "\n\n" + fillings[tag]
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            data.pop(ROWS_MIME, None)  # the table stands beside it as Markdown
+            for kind in (PREDICTIONS_MIME, ROWS_MIME):  # the table stands beside it as Markdown
+                data.pop(kind, None)
             if records := data.pop(MIME, None):  # data for gather, not for a reader
-                data["text/markdown"] = ledger.evidence_table(Record(**one) for one in records)
+                data["text/markdown"] = ledger.evidence_table((Record(**one) for one in records), stated)
             alt = output.get("metadata", {}).get("alt")
             if alt:
                 cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt

@@ -1,49 +1,16 @@
 """Tables for the λ explorer: what its page in the browser takes from the package instead of typing."""
 
 import json
-import math
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from l2scaling.laws.conventions import LIBRARIES, REGISTRY, Convention, ConventionError, Setting, convert
+from l2scaling.laws.conventions import FAMILIES, REFUSALS, REGISTRY, Convention
 from l2scaling.laws.shapes import FIXED_SCALE, INITIALIZERS, Layer, expected_sums, normal_initializer
 
-PLACEMENTS = {
-    "penalty_coefficient": "loss",
-    "lambda_over_2m": "loss",
-    "share_per_step": "optimizer",
-    "torch.optim": "optimizer",
-    "keras.regularizers": "loss",
-    "keras.optimizers": "optimizer",
-    "optax.add_decayed_weights": "chain",
-    "optax.adamw": "optimizer",
-    "sklearn": "none",
-    "xgboost": "none",
-    "lightgbm": "none",
-}
-"""Where a penalty stands when gradients are clipped, by the beginning of the convention's name.
-
-In the ``loss`` it is clipped with the data gradient, in the ``optimizer`` it is added after
-clipping, in a ``chain`` where the user puts it; ``none`` means a library that does not clip.
-"""
-
-OPTIMIZERS = {
-    "torch.optim.SGD": ("sgd", "momentum"),
-    "torch.optim.Adam": ("adam",),
-    "keras.optimizers.SGD": ("sgd",),  # with momentum its decay is decoupled and stands for another c
-    "keras.optimizers.Adam": ("adam",),
-    "optax.adamw": ("adam",),
-    "sklearn.linear_model.SGD": ("sgd",),
-    "": ("sgd", "momentum", "adam"),
-}
-"""Optimisers that a convention can be meant for, by the beginning of its name; first match counts."""
-
-_SOLVED = (
-    "Ridge", "Lasso", "ElasticNet", "LogisticRegression", "XGBRegressor", "LGBMRegressor",
-)  # fmt: skip
 _LAWS = {"normal": stats.norm(), "uniform": stats.uniform(-1, 2), "truncated": stats.truncnorm(-2, 2)}
 
 
@@ -51,8 +18,10 @@ def tables() -> dict[str, Any]:
     """Return conventions, refusals between families, initialisers and their laws, limits of formats.
 
     Each convention's coefficient is ``factor * value**power``, where ``form`` says what is done to
-    ``factor`` with the ``quantity`` of the setting: ``none``, ``over`` (divided by it), ``times``, or
-    ``times-rest`` (multiplied by one minus it).
+    ``factor`` with the ``quantity`` of the usage: ``none``, ``over`` (divided by it), ``times``, or
+    ``times-rest`` (multiplied by one minus it). The ``placement`` says where a penalty stands when
+    gradients are clipped: in the ``loss`` it is clipped with the data gradient, in the ``optimizer``
+    it is added after clipping, in a ``chain`` where the user puts it; ``none`` does not clip.
 
     >>> ridge = next(one for one in tables()["conventions"] if one["name"].endswith("Ridge"))
     >>> ridge["form"], ridge["quantity"], ridge["factor"]
@@ -61,7 +30,9 @@ def tables() -> dict[str, Any]:
     largest = np.finfo(np.float16).max
     return {
         "conventions": [_convention(one) for one in REGISTRY],
-        "refusals": _refusals(),
+        "refusals": {
+            f"{one} {two}": REFUSALS[frozenset((one, two))] for one, two in permutations(FAMILIES, 2)
+        },
         "initializers": [
             {"name": one.name, "torch": one.distribution, "keras": one.keras_distribution}
             for one in INITIALIZERS
@@ -81,11 +52,10 @@ def write_tables(folder: Path) -> None:
 
 
 def _convention(one: Convention) -> dict[str, Any]:
-    library, _, rest = one.name.partition(".")
-    solved = rest.rpartition(".")[2].partition(":")[0] in _SOLVED
+    forms = {None: "over" if one.per else "none", "l1_ratio": "times", "l2_ratio": "times-rest"}
     return {
         "name": one.name,
-        "library": library if library in LIBRARIES else "",
+        "library": one.library,
         "argument": one.argument,
         "family": one.family,
         "formula": one.formula,
@@ -94,45 +64,13 @@ def _convention(one: Convention) -> dict[str, Any]:
         "biases": one.decays_biases,
         "biasesInWords": one.biases,
         "power": one.power,
-        **_scale(one),
-        "placement": _by_prefix(PLACEMENTS, one.name),
-        "optimizers": _by_prefix(OPTIMIZERS, one.name),
-        "solved": solved,
+        "form": forms[one.times],
+        "quantity": one.needs[0] if one.needs else None,
+        "factor": one.factor,
+        "placement": "none" if one.placement in ("descent", "solver") else one.placement,
+        "optimizers": one.optimizers,
+        "solved": one.placement == "solver",
     }
-
-
-def _by_prefix(table: dict[str, Any], name: str) -> Any:
-    return next(value for prefix, value in table.items() if name.startswith(prefix))
-
-
-def _scale(one: Convention) -> dict[str, Any]:
-    """Say what the function ``one.scale`` does, by asking it, and check the answer elsewhere."""
-    if not one.needs:
-        return {"form": "none", "quantity": None, "factor": one.scale(Setting())}
-    (quantity,) = one.needs
-    places: tuple[Any, ...] = (0.25, 0.5, 0.875) if quantity == "l1_ratio" else (1, 8, 40)
-    forms = {"over": lambda q: 1 / q, "times": lambda q: q, "times-rest": lambda q: 1 - q}
-    for form, shape in forms.items():
-        factors = [one.scale(Setting(**{quantity: q})) / shape(q) for q in places]
-        if math.isclose(min(factors), max(factors), rel_tol=1e-12):
-            return {"form": form, "quantity": quantity, "factor": factors[0]}
-    raise ValueError(f"scale of {one.name} has another form; allowed: {', '.join(forms)}")
-
-
-def _refusals() -> dict[str, str]:
-    """Return why two families do not convert, in the words of ``convert``, by their names joined."""
-    of_family = {one.family: one.name for one in reversed(REGISTRY)}
-    everything = Setting(samples=10, batch_size=10, learning_rate=0.1, l1_ratio=0.5)
-    reasons = {}
-    for source in of_family:
-        for target in of_family:
-            if source != target:
-                try:
-                    convert(1.0, of_family[source], of_family[target], everything)
-                except ConventionError as refusal:
-                    reason = str(refusal).partition(": ")[2].rpartition("; allowed: ")[0]
-                    reasons[f"{source} {target}"] = reason
-    return reasons
 
 
 def _law(name: str) -> dict[str, float | None]:

@@ -127,10 +127,6 @@ def arranged(cells: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNo
         if cell.cell_type == "markdown":
             heading = (re.findall(r"(?m)^## .*", cell.source) or [heading])[-1]
             cell.source = folded(cell.source)
-        if cell.source == "law":  # the table says it all
-            cell.metadata["tags"] = [*tags, "remove-input"]
-            kept.append(cell)
-            continue
         serves = kind(cell) if cell.cell_type == "code" and cell.source.strip() else None
         if cell.cell_type == "code" and not serves and _is_long(cell.source, heading):
             serves = "step"

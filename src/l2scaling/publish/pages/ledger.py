@@ -1,6 +1,6 @@
 """What the book says of its own evidence: verdicts, run cards and the table of runs, as Markdown."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import nbformat
 
 from l2scaling.evidence import Record, evidence_tables, number, records_table
+from l2scaling.measuring.intervals import LEVEL
 from l2scaling.publish.evidence.claims import THREADS, UNTRIED, Claim, claim_anchor, verdict
 from l2scaling.publish.evidence.controls import Outcome
 from l2scaling.publish.evidence.robustness import Finding
@@ -73,6 +74,24 @@ def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
+def sizes_table(
+    claims: Sequence[Claim], titles: Mapping[str, str], numbers: Mapping[str, Mapping[str, str]]
+) -> str:
+    """Return for each claim how many weights the largest networks had that its chapters tried.
+
+    ``numbers`` holds what each chapter reports, where ``largest_trained`` is the largest network that
+    an optimiser trained and ``largest_drawn`` the largest otherwise drawn, solved or evaluated.
+    """
+    lines = ["| claim | chapter | largest trained | largest drawn or solved |", "| --- | --- | ---: | ---: |"]
+    for claim in claims:
+        for chapter in (one for one in claim.chapters if one in titles):
+            given = (numbers[chapter].get(f"largest_{how}") for how in ("trained", "drawn"))
+            trained, drawn = (f"{int(float(one)):,}" if one else "none" for one in given)
+            address = f"[{claim.id}](#{claim_anchor(claim.id)})"
+            lines.append(f"| {address} | {_link(chapter, titles)} | {trained} | {drawn} |")
+    return "\n".join(lines) + "\n"
+
+
 def _named(quantity: str | None, claim: str | None) -> str:
     return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
 
@@ -123,23 +142,30 @@ def record_anchor(record: Record) -> str:
     return f"record-{record.chapter}-{sha256(record.quantity.encode()).hexdigest()[:8]}"
 
 
-def evidence_table(records: Iterable[Record]) -> str:
-    """Return a chapter's records as Markdown, where each has an address and leads to its claim."""
-    return evidence_tables(
-        replace(
-            record,
-            claim=record.claim and f"[{record.claim}](#{claim_anchor(record.claim)})",
-            quantity=f"[{record.quantity}]{{#{record_anchor(record)}}}",
+def evidence_table(records: Iterable[Record], stated: Mapping[str, str]) -> str:
+    """Return a chapter's records as Markdown, where each has an address and leads to its claim.
+
+    ``stated`` names by quantity the commit in which a prediction was stated before its run.
+    """
+    rows, where = [], {}
+    for record in records:
+        rows.append(
+            replace(
+                record,
+                claim=record.claim and f"[{record.claim}](#{claim_anchor(record.claim)})",
+                quantity=f"[{record.quantity}]{{#{record_anchor(record)}}}",
+            )
         )
-        for record in records
-    )
+        commit = stated.get(record.quantity)
+        where[rows[-1].quantity] = f"`{commit[:7]}`" if commit else "the commit of its result"
+    return evidence_tables(rows, where)
 
 
 def _leading_to_chapters(records: Iterable[Record]) -> list[Record]:
     return [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
 
 
-def _link(chapter: str, titles: dict[str, str]) -> str:
+def _link(chapter: str, titles: Mapping[str, str]) -> str:
     return f"[{titles[chapter]}](../notebooks/{chapter}.ipynb)"
 
 
@@ -161,6 +187,26 @@ def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters:
         + (f"; {partly} await a chapter" if partly else "")
         + (f"; {len(states) - len(tried)} are not yet tried" if len(tried) < len(states) else "")
         + ".\n"
+    )
+
+
+def record_counts(records: Sequence[Record], stated: Collection[tuple[str, str]]) -> str:
+    """Return sentences that count records: predictions, checks, intervals, misses, and what chance explains.
+
+    ``stated`` holds chapter and quantity of each prediction that was committed before its run.
+    """
+    predictions = [one for one in records if not one.check]
+    missed = [one for one in predictions if not one.holds]
+    sampled = [one for one in predictions if one.low < one.high]
+    before = sum((one.chapter, one.quantity) in stated for one in predictions)
+    broken = sum(one.check and not one.holds for one in records)
+    return (
+        f"Of {len(records)} records {len(records) - len(predictions)} are checks, identities that only a "
+        f"fault of the code could break, of which {broken} failed. {len(predictions)} are predictions: "
+        f"{len(missed)} were not met. {len(sampled)} of them have an interval; were every one of these "
+        f"predictions exactly true and its margin zero, chance alone would miss about "
+        f"{(1 - LEVEL) * len(sampled):.0f}. {before} predictions were committed before the run that judges "
+        "them; the others entered the repository together with their results.\n"
     )
 
 

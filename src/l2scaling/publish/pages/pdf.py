@@ -97,19 +97,11 @@ def one_document(project: Project, site: Path) -> str:
             running.append(f"@page {mark} {{ @top-right {{ content: {_css(short)} }} }}")
     book = citation.book_reference(project)
     return _DOCUMENT.format(
-        title=escape(toc_title(project)), subtitle=escape(book.title.partition(": ")[2]),
+        title=escape(project.config()["title"]), subtitle=escape(book.title.partition(": ")[2]),
         authors=escape(", ".join(author.name for author in book.authors)),
         edition=escape("Version {}, {:04}-{:02}-{:02}".format(book.version, *book.date)),
         style=style, running="\n".join(running), entries="\n".join(entries), articles="\n".join(articles),
     )  # fmt: skip
-
-
-def toc_title(project: Project) -> str:
-    form = "settings of Jupyter Book, the title among them"
-    config = read_yaml(project.root / "_config.yml", form)
-    if not isinstance(config, dict) or not isinstance(config.get("title"), str):
-        raise RequestError(f"_config.yml is broken (it has no title); allowed: {form}")
-    return str(config["title"])
 
 
 def _parts(toc: dict[str, Any]) -> list[tuple[str, list[str]]]:

@@ -9,10 +9,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
-from importlib.metadata import version
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from importlib.metadata import distributions, version
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import yaml
@@ -21,10 +21,14 @@ from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import controls, results, robustness
 from l2scaling.publish.evidence.claims import claim_anchor, read_claims
 from l2scaling.publish.locks import exclusive
-from l2scaling.publish.pages import api, chapter_page, citation, ledger
-from l2scaling.publish.project import Project, read_yaml, title, writing
+from l2scaling.publish.pages import api, bounds, chapter_page, citation, ledger
+from l2scaling.publish.project import Project, title, writing
 from l2scaling.publish.runs import executed, private
 from l2scaling.publish.runs.parameters import declared
+
+_KEPT_PAGES = "l2scaling.publish.pages.kept_pages"  # by name, as it needs Sphinx
+_SETUP = ("_toc.yml", "_config.yml", "book/*.bib", "book/_ext/*.py")
+"""Of the sources laid out, those that may act on the reading of every page."""
 
 
 def build_site(project: Project, profile: str, destination: Path) -> Path:
@@ -43,7 +47,7 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
     # what is wrong with the request is found before anything is written
     citation.book_reference(project)
     read_claims(project)
-    _config(project)
+    project.config()
     if not project.chapters():
         raise RequestError("_toc.yml names no chapter; allowed: one or more files of notebooks/")
     for chapter in project.chapters():
@@ -51,16 +55,38 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
     log.write_text("")  # a folder that cannot be written is named for what it is
     with exclusive(project, work), exclusive(project, place):
         _restore(place)
-        shutil.rmtree(work, ignore_errors=True)
+        for name in ("source", "output/_build/html"):
+            shutil.rmtree(work / name, ignore_errors=True)
         started = time.time()
         with contextlib.ExitStack() as runs:  # none of which is replaced while they are read
             for chapter in project.chapters():
                 runs.enter_context(exclusive(project, project.run_path(chapter, profile)))
             assemble(project, profile, work / "source")
-        _build(work, log)
+        with _kept(work):
+            _build(work, log)
         _require_unchanged(project, started)
         _replace(work / "output" / "_build" / "html", place)
     return destination / "index.html"
+
+
+@contextlib.contextmanager
+def _kept(work: Path) -> Iterator[None]:
+    """Let a build find what the last one has read, if that came to its end and was set up as this one is.
+
+    Of sources laid out anew, ``kept_pages`` compares contents, so that no date may matter.
+    """
+    source, mark = work / "source", work / "made-with"
+    files = [path for name in _SETUP for path in sorted(source.glob(name))]
+    files.append(Path(__file__).with_name("kept_pages.py"))
+    programs = sorted(f"{one.name} {one.version}" for one in distributions())
+    key = sha256(repr([sys.version, str(work), programs, [path.read_bytes() for path in files]]).encode())
+    if not mark.is_file() or mark.read_text() != key.hexdigest():
+        shutil.rmtree(work / "output", ignore_errors=True)
+    mark.unlink(missing_ok=True)
+    for path in source.rglob("*"):
+        os.utime(path, (0, 0))
+    yield
+    mark.write_text(key.hexdigest())
 
 
 def _require_unchanged(project: Project, since: float) -> None:
@@ -105,6 +131,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     from l2scaling.publish.pages import explorer  # brings torch, which no other command needs
 
     chapters = project.chapters()
+    written = {chapter: project.source(chapter) for chapter in chapters}
     runs = {chapter: executed.executed(project, chapter, profile) for chapter in chapters}
     titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
     records = [record for notebook in runs.values() for record in executed.records_of(notebook)]
@@ -121,7 +148,10 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     chapter_page.write_figures_for_other_places(runs, titles, generated)
     _write_references(references, generated)
     _copy_notebooks(project, profile, chapters, generated / "notebooks")
+    numbers = {chapter: bounds.glued(notebook) for chapter, notebook in runs.items()}
     claims, outcomes = read_claims(project), controls.published(project)
+    stated = {name: results.stated(project, name) for name in chapters}
+    before = {(name, quantity) for name, quantities in stated.items() for quantity in quantities}
     owed = {
         chapter: [f"[{one.id}](#{claim_anchor(one.id)})" for one in claims if chapter in one.chapters]
         for chapter in chapters
@@ -129,25 +159,35 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     for name, text in {
         "verdicts": ledger.verdicts_page(claims, records, titles, {one.claim for one in outcomes}),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
+        "record-counts": ledger.record_counts(records, before),
         "runs": ledger.runs_page(
             list(runs.values()), titles, {name: references[name].run for name in chapters}
         ),
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
-        "reference": api.reference_page(project, titles, owed),
+        "sizes": ledger.sizes_table(claims, titles, numbers),
+        "reference": api.reference_page(project, written, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
         "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
     }.items():
         (generated / f"{name}.md").write_text(text)
     explorer.write_tables(source / "book" / "_extra" / "explorer")
+    for path in (source / "book").glob("*.md"):  # the generated ones hold no bounds
+        path.write_text(bounds.filled(path.read_text(), numbers))
 
     (source / "notebooks").mkdir()
     address = repository(project)
     for chapter, notebook in runs.items():
-        parameters = declared(project.source(chapter), chapter)
+        parameters = declared(written[chapter], chapter)
         page = chapter_page.dressed(
-            chapter, notebook, parameters, references[chapter], address, room=project.room(chapter).is_dir()
-        )
+            chapter, notebook, parameters, references[chapter], address,
+            stated=stated[chapter], room=project.room(chapter).is_dir(),
+        )  # fmt: skip
+        for cell in page.cells:
+            figure = cell.metadata.get("mystnb", {}).get("figure", {"caption": ""})
+            figure["caption"] = bounds.filled(figure["caption"], numbers, chapter)
+            if cell.cell_type == "markdown":
+                cell.source = bounds.filled(cell.source, numbers, chapter)
         nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
 
 
@@ -200,16 +240,11 @@ def address(project: Project) -> str | None:
     return found.rstrip("/") + "/" if re.fullmatch(r"https?://[^/\s@]+(/\S*)?", found) else None
 
 
-def _config(project: Project) -> dict[str, Any]:
-    form = "settings of Jupyter Book, html among them"
-    config = read_yaml(project.root / "_config.yml", form)
-    if not isinstance(config, dict) or not isinstance(config.get("html"), dict):
-        raise RequestError(f"_config.yml is broken (it has no html); allowed: {form}")
-    return config
-
-
 def _write_config(project: Project, path: Path) -> None:
-    config = _config(project)
+    config = project.config()
+    sphinx = config.get("sphinx") or {}
+    sphinx["extra_extensions"] = [*(sphinx.get("extra_extensions") or []), _KEPT_PAGES]
+    config["sphinx"] = sphinx
     place = address(project)
     if place:
         config["html"]["baseurl"] = place

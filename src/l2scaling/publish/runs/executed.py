@@ -49,13 +49,7 @@ def records_of(notebook: nbformat.NotebookNode) -> list[Record]:
     What is not finite stands there as text.
     """
     try:
-        return [
-            _record(entry)
-            for cell in notebook.cells
-            if cell.cell_type == "code"
-            for output in cell.outputs
-            for entry in output.get("data", {}).get(MIME, [])
-        ]
+        return [_record(entry) for entry in outputs_of(notebook, MIME)]
     except (TypeError, ValueError) as error:
         raise RequestError(
             f"evidence in a run cannot be read ({brief(error)}); allowed: what l2scaling.evidence writes"
@@ -77,5 +71,10 @@ def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Reco
 
 def rows_of(run: nbformat.NotebookNode) -> list[dict[str, Any]]:
     """Return the result rows that an executed notebook carries."""
+    return outputs_of(run, ROWS_MIME)
+
+
+def outputs_of(run: nbformat.NotebookNode, kind: str) -> list[dict[str, Any]]:
+    """Return all entries of one kind of data that the cells of an executed notebook carry, in order."""
     outputs = (output for cell in run.cells for output in cell.get("outputs", []))
-    return [dict(row) for output in outputs for row in output.get("data", {}).get(ROWS_MIME, [])]
+    return [dict(entry) for output in outputs for entry in output.get("data", {}).get(kind, [])]

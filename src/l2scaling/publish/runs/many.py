@@ -27,7 +27,6 @@ from l2scaling.publish.runs.scheduler import VARIABLE, placement
 PLAN = "plan.json"
 """The file, in a folder of points, that says which these are."""
 
-
 _GRACE = 30
 """Seconds that Snakemake has to take its jobs back when it is told to end."""
 

@@ -37,6 +37,7 @@ def run_chapter(
     profile: str = "published",
     output: Path | None = None,
     cell_timeout: int = CELL_TIMEOUT,
+    stage: str | None = None,
 ) -> Path:
     """Execute a chapter and return the path of the executed notebook.
 
@@ -44,15 +45,21 @@ def run_chapter(
     (``RequestError``), but for a framework that is not installed, which its import cell finds.
     The result replaces the file at ``output`` only when every code cell
     has run without error; otherwise ``RunError`` names chapter, cell and cause, and the
-    partial notebook is kept beside it as ``NAME.failed.ipynb``.
+    partial notebook is kept beside it as ``NAME.failed.ipynb``. With ``stage``, the id of a cell, only
+    the cells up to that one are run, and the result lies apart from the runs of whole chapters.
     """
     request = Request.of(project, chapter, profile, requested)
     source, values = request.source, request.values
+    if stage:
+        source.cells = source.cells[: _place_of(source, chapter, stage) + 1]
+        output = project.run_path(chapter, stage)
+        with writing(output):
+            output.parent.mkdir(parents=True, exist_ok=True)
     target = _target(project, chapter, profile, requested, output)
     failed = _failed(target)
     record = {
         "chapter": chapter,
-        "profile": profile if not requested else "custom",
+        "profile": stage or (profile if not requested else "custom"),
         "overrides": values,
         "parameters": request.all_values,
         **origin(project, chapter, source),
@@ -97,6 +104,13 @@ def run_chapter(
         if is_ours(failed):
             failed.unlink()
     return target
+
+
+def _place_of(source: nbformat.NotebookNode, chapter: str, cell: str) -> int:
+    places = [place for place, one in enumerate(source.cells) if one.id == cell]
+    if not places:
+        raise RequestError(f"chapter {chapter!r} has no cell {cell!r}; allowed: one that shows them")
+    return places[0]
 
 
 class _Engine(NBClientEngine):  # type: ignore[misc]

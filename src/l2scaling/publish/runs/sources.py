@@ -15,8 +15,6 @@ import nbformat
 from l2scaling.publish.project import Project
 
 _PACKAGE = "l2scaling"
-
-
 _RUNNING = f"{_PACKAGE}.publish.runs.run"
 """The module that runs notebooks, by which every run is made."""
 

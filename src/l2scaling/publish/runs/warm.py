@@ -255,7 +255,6 @@ def _import_all() -> str:
             importlib.import_module(module.name)
     for name in ("l2scaling.publish.cli", "l2scaling.publish.runs.run", *_LATE):
         importlib.import_module(name)
-    #    sys.modules["l2scaling.figures_sweeps"].outcomes(["$10^0$"], ["1"], [[True]]).svg()
     return loaded
 
 
