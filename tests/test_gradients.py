@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from l2scaling.chapters.backprop import signals
+from l2scaling.chapters.stability.growth import tangent_curvature
 from l2scaling.laws import shapes
 from l2scaling.measuring import bits
 from l2scaling.seeds import generator
@@ -105,3 +106,14 @@ def test_the_optimisers_weight_decay_is_a_gradient_plus_c_times_w():
     (decayed,) = signals.with_weight_decay([weights], [data], 0.03)
     assert 0 < signals.rounding_error([decayed], [data], [weights], 0.03) <= 2
     assert signals.rounding_error([data], [data], [weights], 0.03) > 1000
+
+
+def test_the_expected_kernel_is_the_mean_over_many_starts():
+    rng = np.random.default_rng(0)
+    X, width, starts = rng.normal(size=(6, 3)), 7, 20_000
+    reached = rng.normal(size=(starts, width, 3)) / 3**0.5 @ X.T
+    outer = rng.normal(size=(starts, width, 1)) / width**0.5
+    hidden, slopes = np.maximum(reached, 0), outer * (reached > 0)
+    kernels = hidden.transpose(0, 2, 1) @ hidden + X @ X.T * (slopes.transpose(0, 2, 1) @ slopes)
+    measured = np.linalg.eigvalsh(kernels.mean(axis=0) / len(X))[-1]
+    assert tangent_curvature(X, width) == pytest.approx(measured, rel=0.02)

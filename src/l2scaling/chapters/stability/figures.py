@@ -148,3 +148,45 @@ def depths(decays: Mapping[tuple[int, int], np.ndarray], factor: float) -> Pictu
     axes.legend(fontsize="small", ncols=2)
     ends = ", ".join(f"{d} layers, width {w}: {path[-1]:.3g}" for (d, w), path in decays.items())
     return Picture(figure, f"Outputs after the last step: {ends}. Widths coincide; depths do not.")
+
+
+def growing(
+    curvatures: Mapping[str, tuple[np.ndarray, np.ndarray]], expected: np.ndarray,
+    rates: tuple[np.ndarray, np.ndarray], starts: np.ndarray,
+) -> Picture:  # fmt: skip
+    """Draw curvatures, and the first learning rate that explodes, against the number of weights.
+
+    ``curvatures`` maps a name to numbers of weights ``(widths,)`` and values ``(widths, networks)``;
+    ``expected`` belongs to the first of them. ``rates`` are such a pair, ``starts`` the curvatures,
+    ``(widths, networks)``, of which two over each is drawn beside them.
+    """
+    figure, (left, right) = subplots(2, height=4.2)
+    colors = seaborn.color_palette("colorblind", len(curvatures))
+    words = []
+    for (name, (P, values)), color, marker in zip(curvatures.items(), colors, MARKERS, strict=False):
+        left.loglog(P, values, marker, color=color, mfc="none", ms=3)
+        left.loglog(P, values.mean(1), marker + "-", color=color, lw=1, label=name)
+        words.append(f"{name}: {values[0].mean():.3g} to {values[-1].mean():.3g}")
+    left.loglog(next(iter(curvatures.values()))[0], expected, "--", color="0.25", label="expected kernel")
+    left.set(
+        xlabel="number of weights P", ylabel="largest curvature $h_{\\max}$\n(loss per squared weight unit)"
+    )
+    P, first = rates
+    right.loglog(
+        P,
+        first,
+        "o",
+        color=colors[0],
+        mfc="none",
+        label=["first that explodes"] + [""] * (first.shape[1] - 1),
+    )
+    right.loglog(P, (2 / starts).mean(1), "--", color="0.25", label="2 over $h_{\\max}$ at the start")
+    right.set(xlabel="number of weights P", ylabel="learning rate\n(squared weight unit per loss)")
+    for axes in (left, right):
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize="small")
+    ends = f"from {first[0].mean():.3g} to {first[-1].mean():.3g}"
+    return Picture(
+        figure,
+        f"Largest curvature against the number of weights. {'; '.join(words)}. "
+        f"Right: the first learning rate that explodes falls {ends}.",
+    )
