@@ -1,4 +1,4 @@
-"""Early stopping against exact filters, dropout without masks against the engine, intervals."""
+"""Early stopping against exact filters, dropout without masks against the engine."""
 
 import numpy as np
 import pytest
@@ -89,10 +89,3 @@ def test_dropout_rates_are_checked():
     task = splits.make_split("digits", 64, 0.0, seed=0, repetition=0)
     with pytest.raises(ValueError, match=r"rates \[1.0\]: allowed 1 values from 0 to below 1"):
         dropout.train_dropout(task, [], 4, [0.0], [1.0], 0, Recipe(1))
-
-
-def test_intervals_hold_the_mean_and_keep_seeds_together():
-    values = np.random.default_rng(0).normal(size=(2, 40))
-    mean, low, high = ridge_race.mean_interval(values, seed=1)
-    assert np.all((low < mean) & (mean < high))
-    assert np.allclose(ridge_race.ratio_interval(values[0] + 9, 2 * values[0] + 18, seed=1), 0.5)

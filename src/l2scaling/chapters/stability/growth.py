@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from l2scaling.chapters.stability.descent import Group, descend
+from l2scaling.chapters.stability.descent import Group, train_group
 from l2scaling.chapters.stability.factors import bisect
 
 
@@ -33,6 +33,6 @@ def first_exploding_rates(group: Group, curvatures: np.ndarray, steps: int) -> n
     """
 
     def trains(rates: np.ndarray) -> np.ndarray:
-        return ~descend(group, 0 * rates, rates, 0 * rates, steps).exploded
+        return ~train_group(group, 0 * rates, rates, 0 * rates, steps).exploded
 
     return bisect(trains, 64 / curvatures, 9)

@@ -13,7 +13,6 @@ import numpy as np
 
 from l2scaling.laws.features import RandomFeatures
 from l2scaling.laws.ridge import Decomposition, decompose
-from l2scaling.measuring.intervals import resample_weights
 
 GEOMETRIC = np.geomspace(1e-6, 1e2, 97)
 """Coefficients tried by ridge, as multiples of the rule of thumb; twelve a decade."""
@@ -29,36 +28,6 @@ SMALLER = 8
 """Transfer tunes a model with this many times fewer features, or hidden units."""
 
 _RATE_SHARE = 0.1  # of the inverse of the largest curvature: small, so that steps resemble a flow
-
-
-def mean_interval(values: np.ndarray, seed: int) -> np.ndarray:
-    """Return mean, low and high: the mean over the last axis with its 95% bootstrap interval.
-
-    ``values`` ``(..., seeds)``; the result has shape ``(3, ...)``. Whole seeds are resampled, so that
-    everything measured on one seed stays together. Raises ``ValueError`` for fewer than two seeds.
-
-    >>> mean_interval(np.array([1.0, 1.0, 1.0]), seed=0).tolist()
-    [1.0, 1.0, 1.0]
-    """
-    values = np.asarray(values, float)
-    if values.ndim < 1 or values.shape[-1] < 2:
-        raise ValueError(f"values of shape {values.shape}: allowed two seeds or more in the last axis")
-    means = values @ resample_weights(values.shape[-1], seed).T
-    low, high = np.quantile(means, [0.025, 0.975], axis=-1)
-    return np.stack([values.mean(-1), low, high])
-
-
-def ratio_interval(top: np.ndarray, bottom: np.ndarray, seed: int) -> np.ndarray:
-    """Return the ratio of two means over seeds, low and high: a 95% bootstrap over seeds.
-
-    Both have shape ``(seeds,)``, paired: a resample draws whole seeds.
-
-    >>> ratio_interval(np.array([1.0, 2.0]), np.array([2.0, 4.0]), seed=0).tolist()
-    [0.5, 0.5, 0.5]
-    """
-    weights = resample_weights(len(top), seed)
-    low, high = np.quantile((weights @ top) / (weights @ bottom), [0.025, 0.975])
-    return np.array([top.mean() / bottom.mean(), low, high])
 
 
 def descent_predictions(
