@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import seaborn
@@ -15,8 +15,6 @@ from l2scaling.figures.theme import MARKERS
 COLORS = seaborn.color_palette("colorblind")
 PREDICTED: dict[str, Any] = {"linestyle": "--", "color": "0.25", "linewidth": 1.2}
 DASHES = ("-", "-.", ":", "--")  # the last is what predictions have
-
-Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -58,8 +56,8 @@ def spread(values: np.ndarray, share: float = 1.0) -> np.ndarray:
 
 
 def styled(
-    things: Iterable[Thing], *, ms: float = 6, grow: float = 0, **more: Any
-) -> Iterator[tuple[Thing, dict[str, Any]]]:
+    things: Iterable[Any], *, ms: float = 6, grow: float = 0, **more: Any
+) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Yield each thing with a colour and an open marker of its own, as matplotlib's keywords.
 
     Markers ``grow`` from one to the next by so many points, so that none hides another.
