@@ -53,11 +53,12 @@ def test_no_number_is_typed_on_pages_that_state_results(page):
     assert not re.search(r"\d", prose(text)), prose(text)
 
 
-LEAST, MOST = r"at least|no less than|more than", r"at most|no more than|up to|within|less than"
+LEAST, MOST = r"at least|no less than", r"at most|no more than|up to"
 MISROUNDED = re.compile(
-    rf"(?i)\b(?:{LEAST}|{MOST}) (?:a )?\{{glue:text\}}`[^`]+`"
+    rf"(?i)\b(?:{LEAST}|{MOST}|more than|less than|within) (?:a )?\{{glue:text\}}`[^`]+`"
     rf"|\b(?:{LEAST}) (?:a )?\{{atmost\}}`[^`]+`|\b(?:{MOST}) (?:a )?\{{atleast\}}`[^`]+`"
 )
+"""Whether *more than* bounds from above or below is for the sentence to say: *no network pays more than*."""
 
 
 def misrounded(text: str) -> list[str]:

@@ -140,45 +140,6 @@ def test_optional_data_adds_networks_and_changes_none_of_the_others(monkeypatch,
     assert np.isfinite(live).all()
 
 
-SWEEP = """#!/bin/sh
-for word; do case $word in data=*) data=${word#data=} ;; esac; folder=$word; done
-mkdir -p "$folder"
-printf 'point,data,vary\\n0a,%s,new\\n' "${data%%,*}" > "$folder/rows.csv"
-"""
-"""In the place of l2scaling: it sweeps nothing and writes one row of the first data set."""
-
-
-@pytest.mark.parametrize(
-    ("data", "columns", "after"),
-    [
-        (True, "point,data,vary", ["0a,digits,new"] * 4 + ["0a,fashion-mnist,new"]),
-        (False, "point,data,vary", ["0a,digits,new"] * 4 + ["ff,fashion-mnist,old"]),
-        (False, "point,data,size", None),
-    ],
-)
-def test_make_sweep_keeps_the_rows_that_cannot_be_swept_here_and_says_so(
-    sample, tmp_path, data, columns, after
-):
-    link_environment(sample)
-    (sample / ".venv" / "bin").unlink()
-    (sample / ".venv" / "bin").mkdir()
-    for name, text in (("l2scaling", SWEEP), ("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')):
-        (sample / ".venv" / "bin" / name).write_text(text)
-        (sample / ".venv" / "bin" / name).chmod(0o755)
-    published = sample / "results" / "scaling-rules.csv"
-    published.parent.mkdir()
-    published.write_text(before := f"{columns}\nff,digits,old\nff,fashion-mnist,old\n")
-    if data:
-        pretend_fashion(tmp_path)
-    done = subprocess.run(
-        ["make", "--no-print-directory", "sweep"], cwd=sample, capture_output=True, text=True,
-        env=os.environ | {"FASHION_MNIST": str(tmp_path)},
-    )  # fmt: skip
-    assert ("'fashion-mnist' is not installed" in done.stderr) == (not data)
-    assert (done.returncode == 0) == (after is not None), done.stderr
-    assert published.read_text() == ("\n".join([columns, *after, ""]) if after else before)
-
-
 @pytest.mark.parametrize(
     ("call", "said"),
     [
