@@ -2,15 +2,11 @@
 
 import csv
 import gzip
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import link_environment
 
 from l2scaling import datasets
 from l2scaling.chapters.scaling_rules import search, sweep_table
