@@ -106,14 +106,14 @@ def test_the_rule_of_verdicts():
     assert verdict(claim, [met], ["one", "two"]) == "conditional"
     both = ["one", "two"]
     predicted = "where conditional was predicted"
-    assert verdict(claim, [met, missed], both) == f"open, {predicted}; 1 of 2 predictions not met"
+    assert verdict(claim, [met, missed], both) == f"open, {predicted}; 1 of 2 records not met"
     answered = replace(claim, answer="fails")
     assert verdict(answered, [met], both) == "conditional"  # an answer is for predictions that missed
-    assert verdict(answered, [missed], both) == f"fails, {predicted}; 1 of 1 predictions not met"
+    assert verdict(answered, [missed], both) == f"fails, {predicted}; 1 of 1 records not met"
     assert verdict(replace(claim, answer="conditional"), [missed], both).startswith("conditional; 1 of 1")
     left_open = replace(claim, ruling="open", answer="fails")
     assert verdict(left_open, [met], both) == "fails"
-    assert verdict(left_open, [missed], both) == "fails; 1 of 1 predictions not met"
+    assert verdict(left_open, [missed], both) == "fails; 1 of 1 records not met"
 
 
 @pytest.mark.parametrize(

@@ -109,15 +109,14 @@ class Prediction:
 
     def _met(self, measured: float, low: float, high: float) -> bool:
         floor, ceiling = self.predicted - self.margin, self.predicted + self.margin
-        if self.kind == "equals":
-            return floor <= measured <= ceiling
-        if self.kind == "equivalent":
-            return floor <= low and high <= ceiling
-        if self.kind == "at-most":
-            return high <= ceiling
-        if self.kind == "at-least":
-            return low >= floor
-        return measured == self.predicted
+        met = {
+            "equals": floor <= measured <= ceiling,
+            "equivalent": floor <= low and high <= ceiling,
+            "at-most": high <= ceiling,
+            "at-least": low >= floor,
+            "exact": measured == self.predicted,
+        }
+        return bool(met[self.kind])  # numpy's own kind of truth cannot be written as JSON
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import numpy as np
 import seaborn
 
 from l2scaling.chapters.stationary_point.nats import EvidenceFit
-from l2scaling.chapters.stationary_point.polishing import Minimum
 from l2scaling.figures.series import (
     COLORS,
     PREDICTED,
@@ -64,32 +63,6 @@ def answer(
         f"one and the same weight changes by {moved:g}. In networks of {trained_sizes[0]:,} to "
         f"{trained_sizes[-1]:,} weights the total is {before[0]:.2g} to {before[-1]:.2g} at the start and "
         f"{after[0]:.3g} to {after[-1]:.3g} after training.",
-    )
-
-
-def pull_against_push(panels: Sequence[tuple[str, Minimum]]) -> Picture:
-    """Draw for each minimum the pull on every weight against minus its data gradient.
-
-    The dotted diagonal is where the two are equal. Both axes are in units of the largest pull.
-    """
-    figure, all_axes = subplots(len(panels), height=3.4, share_y=True)
-    for axes, (label, minimum) in zip(all_axes, panels, strict=True):
-        largest = max(np.abs(minimum.pull).max(), np.finfo(float).tiny)
-        axes.plot([-1, 1], [-1, 1], ":", color="0.15", label="equal")
-        # thousands of points: drawn as an image, so that the page stays light
-        axes.plot(
-            minimum.pull / largest, minimum.push / largest, ".", color=COLORS[0], ms=3, alpha=0.5,
-            rasterized=True, label="each weight",
-        )  # fmt: skip
-        axes.set(xlabel="pull of the penalty\n(largest pull is one)", aspect="equal")
-        axes.text(0.96, 0.04, label, transform=axes.transAxes, ha="right", fontsize="small")
-    all_axes[0].set_ylabel("minus data gradient\n(same unit)")
-    all_axes[0].legend(fontsize="small", loc="upper left")
-    told = "; ".join(
-        f"{label}: largest departure {minimum.residual:.1e} of the largest pull" for label, minimum in panels
-    )
-    return Picture(
-        figure, f"Minus data gradient against pull, with the diagonal on which both agree. {told}."
     )
 
 

@@ -74,7 +74,7 @@ def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) ->
     Without records the claim is not yet tried. If all records meet their predictions, the ruling that
     we predicted stands: finally when every chapter that the claim needs has reported, "so far" before
     that. If any misses, our prediction no longer decides: the ruling is the ``answer`` that argues from
-    all records, next to what we had predicted and how many records missed; without an answer the
+    all records, next to what we had predicted and how many of them missed; without an answer the
     claim is open. A claim for which no ruling was predicted is answered likewise.
     """
     if not records:
@@ -85,7 +85,7 @@ def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) ->
         return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
     ruling = claim.answer or "open"
     before = "" if claim.ruling in (ruling, "open") else f", where {claim.ruling} was predicted"
-    return f"{ruling}{before}; {missed} of {len(records)} predictions not met"
+    return f"{ruling}{before}; {missed} of {len(records)} records not met"
 
 
 def claim_anchor(claim: str) -> str:
