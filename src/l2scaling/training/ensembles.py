@@ -23,7 +23,7 @@ from tqdm import tqdm
 from l2scaling.laws.shapes import Layer
 from l2scaling.training.losses import as_targets, error_signal, mean_loss
 from l2scaling.training.recipe import DTYPES, Recipe, find_device
-from l2scaling.training.steps import Cohort, Members, column, member_bytes
+from l2scaling.training.steps import Cohort, Members, member_bytes
 
 _CHECK_EVERY = 50  # steps between two looks for members that diverged
 _CACHE = 6 * 2**20  # bytes a group may use; larger groups fall out of the cache and run slower
@@ -82,16 +82,6 @@ class Networks:
     def sum_squares(self) -> Tensor:
         """Return the sum of squared weights of each layer; shape ``(m, L)``."""
         return torch.stack([weight.square().sum((1, 2)) for weight in self.weights], 1)
-
-    def stationarity(self, X: Any, y: Any) -> Tensor:
-        """Return ``max |c w + dL/dw| / max |c w|`` over all weights, zero at a stationary point.
-
-        Shape ``(m,)``. Infinite where c, or every weight, is zero.
-        """
-        c = column(self.members.penalty_coefficients, self.weights[0])
-        pairs = [(c * w, g) for w, g in zip(self.weights, self.data_gradients(X, y), strict=True)]
-        residuals = torch.stack([(pull + g).abs().amax((1, 2)) for pull, g in pairs])
-        return residuals.amax(0) / torch.stack([pull.abs().amax((1, 2)) for pull, _ in pairs]).amax(0)
 
     def _forward(self, X: Tensor, member: int) -> list[Tensor]:
         layers = [X]

@@ -61,12 +61,12 @@ def limits(gammas: np.ndarray, curves: Mapping[str, np.ndarray], points: Mapping
     for ((name, curve), look), dash in zip(styled(curves.items(), ms=8), DASHES, strict=False):
         axes.loglog(gammas, curve, dash, color=look["color"], label=f"{name}: limit")
         axes.loglog(measured_at, points[name], **look, label=f"{name}: measured")
-    axes.set(xlabel="features per sample, γ = P/N", ylabel="risk beyond the noise\n(squared target units)")
+    axes.set(xlabel="features per sample, φ = P/N", ylabel="risk beyond the noise\n(squared target units)")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize="small")
     ticks(axes, [0.1, 0.5, 1, 2, 5])
     told = "; ".join(
-        f"{name}: {values[0]:.3f} at γ = {measured_at[0]:g}, largest {max(values):.3f}, "
-        f"{values[-1]:.3f} at γ = {measured_at[-1]:g}"
+        f"{name}: {values[0]:.3f} at φ = {measured_at[0]:g}, largest {max(values):.3f}, "
+        f"{values[-1]:.3f} at φ = {measured_at[-1]:g}"
         for name, values in points.items()
     )
     return Picture(figure, f"Points of drawn spectra lie on the curves of the limits. {told}.")
