@@ -78,6 +78,19 @@ def test_a_bound_rounded_the_wrong_way_would_be_found():
     assert not misrounded("is at least {atleast}`share:.0%`, at most {atmost}`gap:.2f`")
 
 
+RULING = re.compile(
+    r"[Cc]laim [A-M]\d (holds|fails|stands|is (open|conditional))|ruling on claim [A-M]\d (is|stays)"
+)
+
+
+@pytest.mark.parametrize("page", [*CHAPTERS, "book/index", "book/cheat-sheet"])
+def test_rulings_stand_in_the_ledger_alone(page):
+    """Told twice, one of the two is soon out of date."""
+    text = (ROOT / f"{page}.md").read_text() if "/" in page else words(page)
+    assert not RULING.search(text)
+    assert RULING.search("so the ruling on claim H3 stays open")
+
+
 def test_a_typed_number_would_be_found():
     assert re.search(r"\d", prose("The slope is 0.998."))
     assert not re.search(r"\d", prose("The slope is {glue:text}`total_exponent:.3f` for $P = 10^2$, L2."))
