@@ -160,17 +160,9 @@ class Predictions:
         self.stated[name] = Prediction(self.chapter, claim, quantity, kind, predicted, margin, check)
         return self.stated[name]
 
-    def check(
-        self,
-        name: Hashable,
-        claim: str | None,
-        quantity: str,
-        kind: str,
-        predicted: float,
-        margin: float = 0.0,
-    ) -> Prediction:
-        """Keep an identity under a name: only a fault of the code could break it."""
-        return self(name, claim, quantity, kind, predicted, margin, check=True)
+    def check(self, name: Hashable, *stated: Any) -> Prediction:
+        """Keep an identity, stated as a prediction is, which only a fault of the code could break."""
+        return self(name, *stated, check=True)
 
     def judge(
         self, measured: Mapping[Any, float | Interval | tuple[float, float, float, int]], n: int = 1

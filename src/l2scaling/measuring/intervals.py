@@ -78,6 +78,17 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray) -> Interval:
     return _student(ratio, (top - ratio * bottom) / bottom.mean())
 
 
+def largest_error(errors: Interval) -> Interval:
+    """Return, of many errors with intervals, the largest absolute one, and how small or large it may be.
+
+    >>> largest_error(Interval(np.array([0.1, -0.3]), np.array([-0.1, -0.4]), np.array([0.3, -0.2]), 5))
+    Interval(estimate=0.3, low=0.2, high=0.4, n=5)
+    """
+    error, low, high = np.abs(errors.band)
+    nearest = np.where(errors.low * errors.high < 0, 0.0, np.minimum(low, high))
+    return Interval(float(error.max()), float(nearest.max()), float(np.maximum(low, high).max()), errors.n)
+
+
 def share_interval(hits: int, n: int) -> Interval:
     """Return the share of ``hits`` in ``n`` independent trials, and its exact 95% interval.
 

@@ -129,27 +129,6 @@ def half_lives(shares: Mapping[str, float], measured: Mapping[str, float]) -> Pi
     return Picture(figure, f"Half-lives on the formula's line. {told}.")
 
 
-def depths(decays: Mapping[tuple[int, int], np.ndarray], factor: float) -> Picture:
-    """Draw the output of networks under decay alone over steps; keys are (depth, width).
-
-    Dashed: ``factor`` to the power of depth times steps.
-    """
-    figure, (axes,) = subplots(1, height=3.6)
-    levels, sizes = sorted({d for d, _ in decays}), sorted({w for _, w in decays})
-    for (depth, width), path in decays.items():
-        steps = np.arange(len(path))
-        place = sizes.index(width)
-        axes.semilogy(steps, factor ** (depth * steps), **PREDICTED)
-        axes.semilogy(
-            steps[place * 2 :: 8], path[place * 2 :: 8], MARKERS[place % len(MARKERS)],
-            color=COLORS[levels.index(depth)], mfc="none", ms=6, label=f"{depth} layers, width {width}",
-        )  # fmt: skip
-    axes.set(xlabel="optimiser steps taken", ylabel="output over its start")
-    axes.legend(fontsize="small", ncols=2)
-    ends = ", ".join(f"{d} layers, width {w}: {path[-1]:.3g}" for (d, w), path in decays.items())
-    return Picture(figure, f"Outputs after the last step: {ends}. Widths coincide; depths do not.")
-
-
 def growing(
     curvatures: Mapping[str, tuple[np.ndarray, np.ndarray]], expected: np.ndarray,
     rates: tuple[np.ndarray, np.ndarray], starts: np.ndarray,
