@@ -157,7 +157,7 @@ def evidence_table(records: Iterable[Record], stated: Mapping[str, str]) -> str:
             )
         )
         commit = stated.get(record.quantity)
-        where[rows[-1].quantity] = f"`{commit[:7]}`" if commit else "the commit of its result"
+        where[rows[-1].quantity] = f"`{commit[:7]}`" if commit else "not on file"
     return evidence_tables(rows, where)
 
 
@@ -205,8 +205,8 @@ def record_counts(records: Sequence[Record], stated: Collection[tuple[str, str]]
         f"fault of the code could break, of which {broken} failed. {len(predictions)} are predictions: "
         f"{len(missed)} were not met. {len(sampled)} of them have an interval; were every one of these "
         f"predictions exactly true and its margin zero, chance alone would miss about "
-        f"{(1 - LEVEL) * len(sampled):.0f}. {before} predictions were committed before the run that judges "
-        "them; the others entered the repository together with their results.\n"
+        f"{(1 - LEVEL) * len(sampled):.0f}. {before} predictions stood in a committed file before the run that "
+        "judges them. Of the others only the history can be asked; most entered it with their results.\n"
     )
 
 
