@@ -203,10 +203,11 @@ def record_counts(records: Sequence[Record], stated: Collection[tuple[str, str]]
     return (
         f"Of {len(records)} records {len(records) - len(predictions)} are checks, identities that only a "
         f"fault of the code could break, of which {broken} failed. {len(predictions)} are predictions: "
-        f"{len(missed)} were not met. {len(sampled)} of them have an interval; were every one of these "
-        f"predictions exactly true and its margin zero, chance alone would miss about "
-        f"{(1 - LEVEL) * len(sampled):.0f}. {before} predictions stood in a committed file before the run that "
-        "judges them. Of the others only the history can be asked; most entered it with their results.\n"
+        f"{len(missed)} were not met. {len(sampled)} of them have a 95% interval; about "
+        f"{(1 - LEVEL) * len(sampled):.0f} of such intervals leave out the true value by chance alone, which "
+        f"costs a record where its margin leaves no room. {before} predictions stood in a committed file "
+        "before the run that judges them. Of the others only the history can be asked; most entered it with "
+        "their results.\n"
     )
 
 
