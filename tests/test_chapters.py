@@ -140,6 +140,14 @@ def test_letters_with_many_uses_elsewhere_have_one_here():
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
+def test_lists_go_on_after_a_formula(chapter):
+    """An item other than the first cannot follow a line that is no item's: it would be read as its end."""
+    for cell in cells(chapter, "markdown"):
+        broken = re.findall(r"(?m)^(?! |\d+\. )(\S.*)\n([2-9]\. .*)", cell.source)
+        assert not broken, broken
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_notebooks_are_stripped(chapter):
     notebook = PROJECT.source(chapter)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}

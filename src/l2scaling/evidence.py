@@ -123,13 +123,13 @@ class Prediction:
 class Predictions:
     """The predictions of one chapter, in the order in which they are stated, and what became of them.
 
-    Called with a name and then as ``Prediction`` is, but for the chapter, it keeps the prediction and
-    returns it; ``check`` does so for an identity. As a cell's result it shows all of them: the
+    Called with a name and then as ``Prediction`` is, but for the chapter, it keeps the prediction;
+    ``check`` does so for an identity. As a cell's result it shows all of them: the
     predictions that decide a claim, those that do not, and the checks. ``judge`` takes what was measured
     by name; ``evidence`` returns the records, and asks for one of each.
 
     >>> law = Predictions("penalty-and-pull")
-    >>> _ = law("total", "A3", "exponent of the total", "equivalent", 1.0, 0.01)
+    >>> law("total", "A3", "exponent of the total", "equivalent", 1.0, 0.01)
     >>> print(law.table(law.stated.values()))
     | claim | quantity | predicted | test | refuted by |
     | --- | --- | --- | --- | --- |
@@ -153,16 +153,15 @@ class Predictions:
         margin: float = 0.0,
         *,
         check: bool = False,
-    ) -> Prediction:
+    ) -> None:
         """Keep a prediction under a name. Raises ``ValueError`` for a name that is taken."""
         if name in self.stated:
             raise ValueError(f"prediction {name!r} is stated twice; allowed: once")
         self.stated[name] = Prediction(self.chapter, claim, quantity, kind, predicted, margin, check)
-        return self.stated[name]
 
-    def check(self, name: Hashable, *stated: Any) -> Prediction:
+    def check(self, name: Hashable, *stated: Any) -> None:
         """Keep an identity, stated as a prediction is, which only a fault of the code could break."""
-        return self(name, *stated, check=True)
+        self(name, *stated, check=True)
 
     def judge(
         self, measured: Mapping[Any, float | Interval | tuple[float, float, float, int]], n: int = 1
@@ -221,6 +220,8 @@ class Predictions:
 
 def _refutation(one: Prediction) -> str:
     floor, ceiling = number(one.predicted - one.margin), number(one.predicted + one.margin)
+    if floor == ceiling and one.kind in ("equals", "equivalent"):
+        return f"a difference of more than {number(one.margin)}"
     return {
         "equals": f"a value outside {floor} … {ceiling}",
         "equivalent": f"an interval that leaves {floor} … {ceiling}",

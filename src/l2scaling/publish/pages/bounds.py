@@ -61,7 +61,7 @@ def filled(text: str, values: Mapping[str, Mapping[str, str]], here: str = "") -
     Raises ``RunError`` for a name that the run does not report.
 
     >>> filled("at most {atmost}`gap:.1f`", {"ridge": {"gap": "0.123"}}, "ridge")
-    'at most 0.2'
+    'at most [0.2]{.pasted-text}'
     """
 
     def written(found: re.Match[str]) -> str:
@@ -69,6 +69,7 @@ def filled(text: str, values: Mapping[str, Mapping[str, str]], here: str = "") -
         chapter = PurePosixPath(place).stem if place else here
         if name not in values.get(chapter, {}):
             raise RunError(f"{found[0]}: chapter {chapter!r} reports no {name!r}; allowed: what it reports")
-        return bound(float(ast.literal_eval(values[chapter][name])), form, up=role == "atmost")
+        number = bound(float(ast.literal_eval(values[chapter][name])), form, up=role == "atmost")
+        return f"[{number}]{{.pasted-text}}"  # as the other numbers look
 
     return _ROLE.sub(written, text)
