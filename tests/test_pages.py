@@ -110,12 +110,16 @@ SHOWN = """() => {
   const beyond = (one) => one.matches("span:not(.wide)") && place(one.firstElementChild).right > edge + 1;
   const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
   const hidden = (one) => one.matches("div, .wide") && wide(one) && !scrolls(one);
+  const ratio = (width, height) => width / height;
+  const squashed = (one) => Math.abs(Math.log(
+    ratio(one.clientWidth, one.clientHeight) / ratio(one.naturalWidth, one.naturalHeight))) > 0.02;
   return {
     figure: all("figure img")[0].getBoundingClientRect().top + scrollY,
     code: all(".cell_input pre").length,
     cut: all(".cell_input pre, .highlight pre").filter(wide).map((one) => one.textContent.slice(0, 200)),
     equations: all(".math").filter((one) => hidden(one) || beyond(one)).map((one) => one.textContent),
     open: [...document.querySelectorAll("details.hide[open]")].length,
+    squashed: all("figure img").filter((one) => squashed(one)).map((one) => one.src),
   };
 }"""
 FURTHEST, MOST_CODE = 1500, 20
@@ -153,7 +157,7 @@ def test_a_page_opens_without_requests_errors_overflow_shifts_or_barriers(
     if name.startswith("notebooks/"):
         shown = page.evaluate(SHOWN)
         assert shown["code"] <= MOST_CODE
-        assert shown["cut"] == shown["equations"] == []
+        assert shown["cut"] == shown["equations"] == shown["squashed"] == []
         assert shown["open"] == 0
         if width == 1400:
             assert shown["figure"] <= FURTHEST

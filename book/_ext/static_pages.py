@@ -23,6 +23,8 @@ LABEL = re.compile(r'<p (class="(?:collapsed|expanded) admonition-title")>(.*?)<
 PLAIN = re.compile(r'<span class="[np]">([^<]*)</span>')
 REPEATED = (["proof"], ["proof-content"])  # ids that sphinx-proof gives to every proof of a page
 PIXELS = 4 / 3  # of a point
+# docutils writes a size as a style, which keeps its height where a narrow page takes the width.
+SIZE = re.compile(r'style="width: (\d+)px; height: (\d+)px;"')
 
 
 def drop_thebe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
@@ -45,7 +47,7 @@ def mend_elements(app: Sphinx, page: str, template: str, context: dict[str, Any]
     for broken, mended in ROLES.items():
         body = body.replace(broken, mended)
     body = DETAILS.sub(r"<details open \1", body)  # a script closes them
-    body = PLAIN.sub(r"\1", body)
+    body = SIZE.sub(r'width="\1" height="\2"', PLAIN.sub(r"\1", body))
     context["body"] = LABEL.sub(r"<span \1>\2</span>", body)
 
 

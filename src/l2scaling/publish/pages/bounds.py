@@ -30,6 +30,8 @@ def bound(value: float, form: str, *, up: bool) -> str:
     ('96.61%', '96%', '0.13')
     >>> bound(2.0, ".1f", up=True), bound(-0.123, ".1f", up=True), bound(1234.2, ",d", up=True)
     ('2.0', '-0.1', '1,235')
+    >>> bound(1.21e-7, ".1e", up=True), bound(0.0, ".1e", up=True)
+    ('1.3e-07', '0.0e+00')
     """
     found = _FORM.fullmatch(form)
     if not found:
@@ -41,7 +43,7 @@ def bound(value: float, form: str, *, up: bool) -> str:
     if found[2] == "e" and exact:
         digits -= exact.adjusted()
     rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_CEILING if up else ROUND_FLOOR)
-    return format(int(rounded) if found[3] else rounded, form)
+    return format(int(rounded) if found[3] else float(rounded), form)
 
 
 def glued(run: nbformat.NotebookNode) -> dict[str, str]:
