@@ -19,7 +19,7 @@ import yaml
 
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import controls, results, robustness
-from l2scaling.publish.evidence.claims import claim_anchor, read_claims
+from l2scaling.publish.evidence.claims import claim_link, read_claims
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.pages import api, bounds, chapter_page, citation, ledger
 from l2scaling.publish.project import Project, title, writing
@@ -152,10 +152,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     claims, outcomes = read_claims(project), controls.published(project)
     stated = {name: results.stated(project, name) for name in chapters}
     before = {(name, quantity) for name, quantities in stated.items() for quantity in quantities}
-    owed = {
-        chapter: [f"[{one.id}](#{claim_anchor(one.id)})" for one in claims if chapter in one.chapters]
-        for chapter in chapters
-    }
+    owed = {name: [claim_link(one.id) for one in claims if name in one.chapters] for name in chapters}
     for name, text in {
         "verdicts": ledger.verdicts_page(claims, records, titles, {one.claim for one in outcomes}),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
