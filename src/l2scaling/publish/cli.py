@@ -26,6 +26,7 @@ from l2scaling.publish.runs import executed
 from l2scaling.publish.runs.parameters import declared, real
 from l2scaling.publish.runs.provenance import is_fresh
 from l2scaling.publish.runs.run import CELL_TIMEOUT, run_chapter
+from l2scaling.publish.runs.warm import UNTOUCHED, complain
 
 _SILENCE = logging.NullHandler()
 
@@ -51,15 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for line in options.command(project, options):
             print(line)
     except RequestError as error:
-        return _complain(2, error)
+        return complain(2, error)
     except RunError as error:
-        return _complain(1, error)
+        return complain(1, error)
     except KeyboardInterrupt:
-        return _complain(130, "interrupted; what was good before is untouched")
+        return complain(130, f"interrupted; {UNTOUCHED}")
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a listing, such as head, has gone
     except OSError as error:  # a full disk, a folder that cannot be written
-        return _complain(1, f"{_cause(error)}; what was good before is untouched")
+        return complain(1, f"{_cause(error)}; {UNTOUCHED}")
     return 0
 
 
@@ -69,11 +70,6 @@ def _cause(error: OSError) -> str:
     # a folder that could not be copied: one complaint a file, the last part of each being the cause
     several = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return str(several[0][-1]) if several else str(error)
-
-
-def _complain(status: int, message: object) -> int:
-    print(f"l2scaling: {' '.join(str(message).split())}", file=sys.stderr)
-    return status
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,8 +1,10 @@
 """Sweeps: one strict run a point of a grid, under Snakemake, gathered into tidy tables."""
 
 import csv
+import io
 import itertools
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -64,9 +66,7 @@ def points(
             without.with_values({"seed": value})
     if not axes:
         raise RequestError("a sweep needs --grid or --seeds; allowed: --grid NAME=value,value,… or --seeds K")
-    size = 1
-    for values in axes.values():
-        size *= len(set(values))
+    size = math.prod(len(set(values)) for values in axes.values())
     if size > MOST_POINTS:
         raise RequestError(f"the grid has {size} points; allowed: at most {MOST_POINTS}")
     product = itertools.product(*(dict.fromkeys(values) for values in axes.values()))
@@ -120,23 +120,17 @@ def table_sweep(project: Project, plan: Path, chapter: str, profile: str, jobs: 
     path = project.results / f"{chapter}.csv"
     grid = planned_grid(project, plan, chapter, profile)
     missing = _missing({one.values.get("data", "") for one in grid} - {""})
-    kept = []
-    if missing:
-        with path.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row.get("data") in missing]
-        for cause in missing.values():
-            print(f"sweep: {cause}; its rows in results/{path.name} are kept", file=sys.stderr)
+    kept = [row for row in _read_table(path) if row.get("data") in missing] if missing else []
+    for cause in missing.values():
+        print(f"sweep: {cause}; its rows in results/{path.name} are kept", file=sys.stderr)
     here = [one for one in grid if one.values.get("data") not in missing]
-    with (sweep(project, here, project.build / "sweeps" / chapter, jobs) / "rows.csv").open(
-        newline=""
-    ) as file:
-        rows = list(csv.DictReader(file))
+    rows = _read_table(sweep(project, here, project.build / "sweeps" / chapter, jobs) / "rows.csv")
     if other := [row for row in kept if list(row) != list(rows[0])]:
         raise RequestError(
             f"results/{path.name} has columns {', '.join(map(str, other[0]))}, "
             f"this sweep {', '.join(rows[0])}; allowed: the same, where rows are kept; it is untouched"
         )
-    _write_table(path, [*rows, *kept])
+    _write(path, _table([*rows, *kept]))
     return path
 
 
@@ -185,18 +179,14 @@ def gather(folder: Path) -> tuple[list[Path], int]:
         for point, run in runs
         for row in rows_of(run)
     ]
-    for name, table in {"evidence.csv": evidence, "rows.csv": rows}.items():
-        if table:
-            _write_table(folder / name, table)
+    picture = _picture(done, records) if records else ""
+    texts = {"evidence.csv": _table(evidence), "evidence.svg": picture, "rows.csv": _table(rows)}
+    for name, text in texts.items():
+        if text:
+            _write(folder / name, text)
         else:
             (folder / name).unlink(missing_ok=True)
-    picture = folder / "evidence.svg"
-    if records:
-        picture.write_text(_picture(done, records))
-    else:
-        picture.unlink(missing_ok=True)
-    paths = [folder / name for name in ("evidence.csv", "evidence.svg", "rows.csv")]
-    return [path for path in paths if path.exists()], len(every) - len(done)
+    return [folder / name for name, text in texts.items() if text], len(every) - len(done)
 
 
 def _provenance(run: nbformat.NotebookNode) -> dict[str, Any]:
@@ -209,21 +199,32 @@ def _provenance(run: nbformat.NotebookNode) -> dict[str, Any]:
     }
 
 
-def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> str:
-    pairs = list(records)
-    quantities = list(dict.fromkeys(record.quantity for _, record in pairs))
-    holds = {(point.name, record.quantity): record.holds for point, record in pairs}
+def _picture(done: Sequence[Point], records: Sequence[tuple[Point, Record]]) -> str:
+    quantities = list(dict.fromkeys(record.quantity for _, record in records))
+    holds = {(point.name, record.quantity): record.holds for point, record in records}
     table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]
     from l2scaling.publish.evidence import sweep_figure  # brings seaborn, which no other command needs
 
     return sweep_figure.met_and_missed([point.words for point in done], quantities, table).svg()
 
 
-def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+def _read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as CSV with the names of all; nothing for no rows."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(dict.fromkeys(itertools.chain(*rows))), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    return text.getvalue()
+
+
+def _write(path: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
+        file.write(text)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)
