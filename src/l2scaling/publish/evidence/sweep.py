@@ -18,17 +18,8 @@ import nbformat
 from l2scaling.evidence import Record
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.project import Project, brief, read_yaml, unknown
+from l2scaling.publish.runs import many
 from l2scaling.publish.runs.executed import records_of, rows_of
-from l2scaling.publish.runs.many import (
-    Point,
-    executed,
-    is_done,
-    planned,
-    require_all,
-    run_points,
-    workers,
-    writable,
-)
 from l2scaling.publish.runs.request import Request
 
 MOST_POINTS = 10_000
@@ -37,7 +28,7 @@ PLAN_FORM = "chapter, then its notebook and its parts, a list with values for ea
 
 def points(
     project: Project, chapter: str, grid: Sequence[tuple[str, list[str]]], seeds: int | None, profile: str
-) -> list[Point]:
+) -> list[many.Point]:
     """Return the points of a grid, every one of them checked, in the grid's order.
 
     ``seeds`` counts up from the seed that the chapter has without a sweep. Raises
@@ -48,9 +39,6 @@ def points(
     if len(axes) < len(grid):
         repeated = next(name for name, _ in grid if [one for one, _ in grid].count(name) > 1)
         raise RequestError(f"--grid {repeated!r} is given twice; allowed: once")
-    for name, values in grid:
-        for value in values:
-            without.with_values({name: value})
     if seeds is not None:
         if not 1 <= seeds <= MOST_POINTS or "seed" in axes:
             raise RequestError(
@@ -62,15 +50,16 @@ def points(
             )
         first = without.all_values["seed"]
         axes["seed"] = [str(first + offset) for offset in range(seeds)]
-        for value in axes["seed"]:
-            without.with_values({"seed": value})
+    for name, values in axes.items():
+        for value in values:
+            without.with_values({name: value})
     if not axes:
         raise RequestError("a sweep needs --grid or --seeds; allowed: --grid NAME=value,value,… or --seeds K")
     size = math.prod(len(set(values)) for values in axes.values())
     if size > MOST_POINTS:
         raise RequestError(f"the grid has {size} points; allowed: at most {MOST_POINTS}")
     product = itertools.product(*(dict.fromkeys(values) for values in axes.values()))
-    return [Point(chapter, profile, dict(zip(axes, values, strict=True))) for values in product]
+    return [many.Point(chapter, profile, dict(zip(axes, values, strict=True))) for values in product]
 
 
 def parse_axis(text: str) -> tuple[str, list[str]]:
@@ -94,19 +83,19 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
     return name, parts
 
 
-def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: int | None) -> Path:
+def sweep(project: Project, grid: Sequence[many.Point], output: Path | None, jobs: int | None) -> Path:
     """Run every point that has no result yet, gather the results, and return their folder.
 
     A point that fails costs no other; at the end ``RunError`` names those that failed. Called
     again with the same folder, it runs what is missing or out of date.
     """
-    where = workers(project, jobs)
+    where = many.workers(project, jobs)
     if output is None:
         names = json.dumps(sorted(point.name for point in grid))
         output = project.build / "sweeps" / f"{grid[0].chapter}-{sha256(names.encode()).hexdigest()[:8]}"
-    folder = writable(output)
-    run_points(project, grid, folder, where, "sweep", ["gather", str(folder)])
-    require_all(folder, grid)
+    folder = many.writable(output)
+    many.run_points(project, grid, folder, where, "sweep", ["gather", str(folder)])
+    many.require_all(folder, grid)
     return folder
 
 
@@ -134,7 +123,7 @@ def table_sweep(project: Project, plan: Path, chapter: str, profile: str, jobs: 
     return path
 
 
-def planned_grid(project: Project, plan: Path, chapter: str, profile: str) -> list[Point]:
+def planned_grid(project: Project, plan: Path, chapter: str, profile: str) -> list[many.Point]:
     """Return the points of a plan's sweep for a chapter, every one checked, or raise ``RequestError``."""
     every = read_yaml(plan, PLAN_FORM)
     if isinstance(every, dict) and chapter not in every:
@@ -169,9 +158,9 @@ def gather(folder: Path) -> tuple[list[Path], int]:
     hold the records, ``rows.csv`` the rows, if there are any; tables of which there would be nothing now
     are taken away. Raises ``RequestError`` if the folder is not a sweep's.
     """
-    every = planned(folder)
-    done = [point for point in every if is_done(folder, point)]
-    runs = [(point, executed(folder, point)) for point in done]
+    every = many.planned(folder)
+    done = [point for point in every if many.is_done(folder, point)]
+    runs = [(point, many.executed(folder, point)) for point in done]
     records = [(point, record) for point, run in runs for record in records_of(run)]
     evidence = [{"point": point.name, **point.values, **asdict(one)} for point, one in records]
     rows = [
@@ -199,7 +188,7 @@ def _provenance(run: nbformat.NotebookNode) -> dict[str, Any]:
     }
 
 
-def _picture(done: Sequence[Point], records: Sequence[tuple[Point, Record]]) -> str:
+def _picture(done: Sequence[many.Point], records: Sequence[tuple[many.Point, Record]]) -> str:
     quantities = list(dict.fromkeys(record.quantity for _, record in records))
     holds = {(point.name, record.quantity): record.holds for point, record in records}
     table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]

@@ -114,7 +114,8 @@ def _section(
         f"Verdict: **{ruling}**.",
     ]
     if records:
-        lines += [claim.because, records_table(_leading_to_chapters(records), claims=False)]
+        linked = [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
+        lines += [claim.because, records_table(linked, claims=False)]
     if done:
         lines.append(f"Tried in: {'; '.join(done)}.")
         if broken:
@@ -146,10 +147,6 @@ def evidence_table(records: Iterable[Record], stated: Mapping[str, str]) -> str:
         commit = stated.get(record.quantity)
         where[rows[-1].quantity] = f"`{commit[:7]}`" if commit else "the commit of its result"
     return evidence_tables(rows, where)
-
-
-def _leading_to_chapters(records: Iterable[Record]) -> list[Record]:
-    return [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
 
 
 def _link(chapter: str, words: str) -> str:

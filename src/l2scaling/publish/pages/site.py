@@ -165,7 +165,9 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "sizes": ledger.sizes_table(claims, titles, numbers),
         "reference": api.reference_page(project, written, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
-        "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
+        "cite-chapters": "\n".join(
+            f"- {citation.as_markdown(references[name])} [Formats](#cite-{name})" for name in chapters
+        ),
     }.items():
         (generated / f"{name}.md").write_text(text)
     explorer.write_tables(source / "book" / "_extra" / "explorer")
@@ -186,10 +188,6 @@ def assemble(project: Project, profile: str, source: Path) -> None:
             if cell.cell_type == "markdown":
                 cell.source = bounds.filled(cell.source, numbers, chapter)
         nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
-
-
-def _cited(one: citation.Reference, chapter: str) -> str:
-    return f"{citation.as_markdown(one)} [Formats](#cite-{chapter})"
 
 
 def _write_references(references: dict[str, citation.Reference], folder: Path) -> None:
