@@ -15,11 +15,11 @@ from typing import Any
 
 import nbformat
 
-from l2scaling.evidence import Record
+from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.project import Project, brief, read_yaml, unknown
 from l2scaling.publish.runs import many
-from l2scaling.publish.runs.executed import records_of, rows_of
+from l2scaling.publish.runs.executed import outputs_of, records_of
 from l2scaling.publish.runs.request import Request
 
 MOST_POINTS = 10_000
@@ -166,7 +166,7 @@ def gather(folder: Path) -> tuple[list[Path], int]:
     rows = [
         {"point": point.name, **point.values, **row, **_provenance(run)}
         for point, run in runs
-        for row in rows_of(run)
+        for row in outputs_of(run, ROWS_MIME)
     ]
     picture = _picture(done, records) if records else ""
     texts = {"evidence.csv": _table(evidence), "evidence.svg": picture, "rows.csv": _table(rows)}

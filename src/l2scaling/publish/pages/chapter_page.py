@@ -68,8 +68,7 @@ def dressed(
                 data.pop(kind, None)
             if records := data.pop(MIME, None):  # data for gather, not for a reader
                 data["text/markdown"] = ledger.evidence_table((Record(**one) for one in records), stated)
-            alt = output.get("metadata", {}).get("alt")
-            if alt:
+            if alt := output.get("metadata", {}).get("alt"):
                 cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt
         if layout.FIRST in cell.metadata.get("tags", []):
             first = _figure(cell, "/book/_generated", _DRAWN.format(_code_anchor(_name(cell))))

@@ -240,11 +240,9 @@ def _write_config(project: Project, path: Path) -> None:
     sphinx = config.get("sphinx") or {}
     sphinx["extra_extensions"] = [*(sphinx.get("extra_extensions") or []), _KEPT_PAGES]
     config["sphinx"] = sphinx
-    place = address(project)
-    if place:
+    if place := address(project):
         config["html"]["baseurl"] = place
-    origin = repository(project)
-    if origin:
+    if origin := repository(project):
         config["repository"] = {"url": origin, "branch": "main"}
         buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
         config["html"] |= dict.fromkeys(buttons, True)
