@@ -187,9 +187,10 @@ def _run(project: Project, options: argparse.Namespace) -> Iterable[Path]:
             raise RequestError(f"parameter {name!r} is given twice; allowed: once")
         requested[name] = value
     with _timed(options.chapter):
-        yield run_chapter(
+        path = run_chapter(
             project, options.chapter, requested, options.profile, options.output, options.cell_timeout
         )
+    return [path]
 
 
 def _sweep(project: Project, options: argparse.Namespace) -> Iterable[Path]:
