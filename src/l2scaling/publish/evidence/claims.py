@@ -91,3 +91,8 @@ def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) ->
 def claim_anchor(claim: str) -> str:
     """Return the address of a claim on the page of verdicts; ids of claims are permanent."""
     return f"claim-{claim.lower()}"
+
+
+def claim_link(claim: str) -> str:
+    """Return a link to a claim on the page of verdicts, as Markdown."""
+    return f"[{claim}](#{claim_anchor(claim)})"

@@ -58,15 +58,11 @@ def compare(
     or missed as before, and the numbers moved less than ``gather`` allows or the intervals overlap.
     """
     old, new = ({one["quantity"]: one for one in rows} for rows in (before, now))
+    nothing: dict[str, Any] = {"measured": None}
+    pairs = {name: (old.get(name), new.get(name)) for name in [*old, *new]}
     return [
-        Comparison(
-            chapter,
-            name,
-            _measured(old.get(name)),
-            _measured(new.get(name)),
-            state(old.get(name), new.get(name)),
-        )
-        for name in dict.fromkeys([*old, *new])
+        Comparison(chapter, name, (one or nothing)["measured"], (two or nothing)["measured"], state(one, two))
+        for name, (one, two) in pairs.items()
     ]
 
 
@@ -94,7 +90,3 @@ def _reference(project: Project, chapter: str, profile: str) -> list[dict[str, A
 
 def _rows(notebook: Any) -> list[dict[str, Any]]:
     return [asdict(record) for record in executed.records_of(notebook)]
-
-
-def _measured(row: dict[str, Any] | None) -> float | None:
-    return None if row is None else row["measured"]

@@ -61,13 +61,10 @@ def stated_in(project: Project, run: nbformat.NotebookNode, records: Sequence[Re
     git = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root)]
     if not commit:
         return {}
+    command = [*git, "blame", "--line-porcelain", commit, "--", path]
     try:
-        said = subprocess.run(
-            [*git, "blame", "--line-porcelain", commit, "--", path], capture_output=True, text=True
-        )
-    except OSError:
-        return {}
-    if said.returncode:  # the file did not exist then
+        said = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):  # no git, or the file did not exist then
         return {}
     lines: dict[str, tuple[str, Prediction]] = {}
     last = ""

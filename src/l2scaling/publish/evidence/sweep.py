@@ -1,8 +1,10 @@
 """Sweeps: one strict run a point of a grid, under Snakemake, gathered into tidy tables."""
 
 import csv
+import io
 import itertools
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -13,20 +15,11 @@ from typing import Any
 
 import nbformat
 
-from l2scaling.evidence import Record
+from l2scaling.evidence import ROWS_MIME, Record
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.project import Project, brief, read_yaml, unknown
-from l2scaling.publish.runs.executed import records_of, rows_of
-from l2scaling.publish.runs.many import (
-    Point,
-    executed,
-    is_done,
-    planned,
-    require_all,
-    run_points,
-    workers,
-    writable,
-)
+from l2scaling.publish.runs import many
+from l2scaling.publish.runs.executed import outputs_of, records_of
 from l2scaling.publish.runs.request import Request
 
 MOST_POINTS = 10_000
@@ -35,7 +28,7 @@ PLAN_FORM = "chapter, then its notebook and its parts, a list with values for ea
 
 def points(
     project: Project, chapter: str, grid: Sequence[tuple[str, list[str]]], seeds: int | None, profile: str
-) -> list[Point]:
+) -> list[many.Point]:
     """Return the points of a grid, every one of them checked, in the grid's order.
 
     ``seeds`` counts up from the seed that the chapter has without a sweep. Raises
@@ -46,9 +39,6 @@ def points(
     if len(axes) < len(grid):
         repeated = next(name for name, _ in grid if [one for one, _ in grid].count(name) > 1)
         raise RequestError(f"--grid {repeated!r} is given twice; allowed: once")
-    for name, values in grid:
-        for value in values:
-            without.with_values({name: value})
     if seeds is not None:
         if not 1 <= seeds <= MOST_POINTS or "seed" in axes:
             raise RequestError(
@@ -60,17 +50,16 @@ def points(
             )
         first = without.all_values["seed"]
         axes["seed"] = [str(first + offset) for offset in range(seeds)]
-        for value in axes["seed"]:
-            without.with_values({"seed": value})
+    for name, values in axes.items():
+        for value in values:
+            without.with_values({name: value})
     if not axes:
         raise RequestError("a sweep needs --grid or --seeds; allowed: --grid NAME=value,value,… or --seeds K")
-    size = 1
-    for values in axes.values():
-        size *= len(set(values))
+    size = math.prod(len(set(values)) for values in axes.values())
     if size > MOST_POINTS:
         raise RequestError(f"the grid has {size} points; allowed: at most {MOST_POINTS}")
     product = itertools.product(*(dict.fromkeys(values) for values in axes.values()))
-    return [Point(chapter, profile, dict(zip(axes, values, strict=True))) for values in product]
+    return [many.Point(chapter, profile, dict(zip(axes, values, strict=True))) for values in product]
 
 
 def parse_axis(text: str) -> tuple[str, list[str]]:
@@ -94,19 +83,19 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
     return name, parts
 
 
-def sweep(project: Project, grid: Sequence[Point], output: Path | None, jobs: int | None) -> Path:
+def sweep(project: Project, grid: Sequence[many.Point], output: Path | None, jobs: int | None) -> Path:
     """Run every point that has no result yet, gather the results, and return their folder.
 
     A point that fails costs no other; at the end ``RunError`` names those that failed. Called
     again with the same folder, it runs what is missing or out of date.
     """
-    where = workers(project, jobs)
+    where = many.workers(project, jobs)
     if output is None:
         names = json.dumps(sorted(point.name for point in grid))
         output = project.build / "sweeps" / f"{grid[0].chapter}-{sha256(names.encode()).hexdigest()[:8]}"
-    folder = writable(output)
-    run_points(project, grid, folder, where, "sweep", ["gather", str(folder)])
-    require_all(folder, grid)
+    folder = many.writable(output)
+    many.run_points(project, grid, folder, where, "sweep", ["gather", str(folder)])
+    many.require_all(folder, grid)
     return folder
 
 
@@ -120,27 +109,21 @@ def table_sweep(project: Project, plan: Path, chapter: str, profile: str, jobs: 
     path = project.results / f"{chapter}.csv"
     grid = planned_grid(project, plan, chapter, profile)
     missing = _missing({one.values.get("data", "") for one in grid} - {""})
-    kept = []
-    if missing:
-        with path.open(newline="") as file:
-            kept = [row for row in csv.DictReader(file) if row.get("data") in missing]
-        for cause in missing.values():
-            print(f"sweep: {cause}; its rows in results/{path.name} are kept", file=sys.stderr)
+    kept = [row for row in _read_table(path) if row.get("data") in missing] if missing else []
+    for cause in missing.values():
+        print(f"sweep: {cause}; its rows in results/{path.name} are kept", file=sys.stderr)
     here = [one for one in grid if one.values.get("data") not in missing]
-    with (sweep(project, here, project.build / "sweeps" / chapter, jobs) / "rows.csv").open(
-        newline=""
-    ) as file:
-        rows = list(csv.DictReader(file))
+    rows = _read_table(sweep(project, here, project.build / "sweeps" / chapter, jobs) / "rows.csv")
     if other := [row for row in kept if list(row) != list(rows[0])]:
         raise RequestError(
             f"results/{path.name} has columns {', '.join(map(str, other[0]))}, "
             f"this sweep {', '.join(rows[0])}; allowed: the same, where rows are kept; it is untouched"
         )
-    _write_table(path, [*rows, *kept])
+    _write(path, _table([*rows, *kept]))
     return path
 
 
-def planned_grid(project: Project, plan: Path, chapter: str, profile: str) -> list[Point]:
+def planned_grid(project: Project, plan: Path, chapter: str, profile: str) -> list[many.Point]:
     """Return the points of a plan's sweep for a chapter, every one checked, or raise ``RequestError``."""
     every = read_yaml(plan, PLAN_FORM)
     if isinstance(every, dict) and chapter not in every:
@@ -175,28 +158,24 @@ def gather(folder: Path) -> tuple[list[Path], int]:
     hold the records, ``rows.csv`` the rows, if there are any; tables of which there would be nothing now
     are taken away. Raises ``RequestError`` if the folder is not a sweep's.
     """
-    every = planned(folder)
-    done = [point for point in every if is_done(folder, point)]
-    runs = [(point, executed(folder, point)) for point in done]
+    every = many.planned(folder)
+    done = [point for point in every if many.is_done(folder, point)]
+    runs = [(point, many.executed(folder, point)) for point in done]
     records = [(point, record) for point, run in runs for record in records_of(run)]
     evidence = [{"point": point.name, **point.values, **asdict(one)} for point, one in records]
     rows = [
         {"point": point.name, **point.values, **row, **_provenance(run)}
         for point, run in runs
-        for row in rows_of(run)
+        for row in outputs_of(run, ROWS_MIME)
     ]
-    for name, table in {"evidence.csv": evidence, "rows.csv": rows}.items():
-        if table:
-            _write_table(folder / name, table)
+    picture = _picture(done, records) if records else ""
+    texts = {"evidence.csv": _table(evidence), "evidence.svg": picture, "rows.csv": _table(rows)}
+    for name, text in texts.items():
+        if text:
+            _write(folder / name, text)
         else:
             (folder / name).unlink(missing_ok=True)
-    picture = folder / "evidence.svg"
-    if records:
-        picture.write_text(_picture(done, records))
-    else:
-        picture.unlink(missing_ok=True)
-    paths = [folder / name for name in ("evidence.csv", "evidence.svg", "rows.csv")]
-    return [path for path in paths if path.exists()], len(every) - len(done)
+    return [folder / name for name, text in texts.items() if text], len(every) - len(done)
 
 
 def _provenance(run: nbformat.NotebookNode) -> dict[str, Any]:
@@ -209,21 +188,32 @@ def _provenance(run: nbformat.NotebookNode) -> dict[str, Any]:
     }
 
 
-def _picture(done: Sequence[Point], records: Iterable[tuple[Point, Record]]) -> str:
-    pairs = list(records)
-    quantities = list(dict.fromkeys(record.quantity for _, record in pairs))
-    holds = {(point.name, record.quantity): record.holds for point, record in pairs}
+def _picture(done: Sequence[many.Point], records: Sequence[tuple[many.Point, Record]]) -> str:
+    quantities = list(dict.fromkeys(record.quantity for _, record in records))
+    holds = {(point.name, record.quantity): record.holds for point, record in records}
     table = [[holds.get((point.name, quantity)) for point in done] for quantity in quantities]
     from l2scaling.publish.evidence import sweep_figure  # brings seaborn, which no other command needs
 
     return sweep_figure.met_and_missed([point.words for point in done], quantities, table).svg()
 
 
-def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
+def _read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as CSV with the names of all; nothing for no rows."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(dict.fromkeys(itertools.chain(*rows))), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+    return text.getvalue()
+
+
+def _write(path: Path, text: str) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, newline="") as file:
+        file.write(text)
     Path(file.name).chmod(0o644)
     Path(file.name).replace(path)

@@ -23,7 +23,7 @@ def write_figures_for_other_places(
         for cell in notebook.cells:
             if set(layout.ELSEWHERE) & set(cell.metadata.get("tags", [])):
                 (output,) = cell.outputs
-                name = cell.metadata["mystnb"]["figure"]["name"]
+                name = _name(cell)
                 (folder / f"{name}.svg").write_text(output.data["image/svg+xml"])
                 if layout.FIRST not in cell.metadata["tags"]:
                     origin = f"[Drawn in: {titles[chapter]}](#{_code_anchor(name)})."
@@ -68,8 +68,7 @@ def dressed(
                 data.pop(kind, None)
             if records := data.pop(MIME, None):  # data for gather, not for a reader
                 data["text/markdown"] = ledger.evidence_table((Record(**one) for one in records), stated)
-            alt = output.get("metadata", {}).get("alt")
-            if alt:
+            if alt := output.get("metadata", {}).get("alt"):
                 cell.metadata.setdefault("mystnb", {}).setdefault("image", {})["alt"] = alt
         if layout.FIRST in cell.metadata.get("tags", []):
             first = _figure(cell, "/book/_generated", _DRAWN.format(_code_anchor(_name(cell))))
@@ -77,11 +76,9 @@ def dressed(
         if "figure" in cell.metadata.get("mystnb", {}):
             cells.append(_before_figure(cell))
         cells.append(cell)
-    cells = layout.arranged(cells)
-    cells.append(
-        nbformat.v4.new_markdown_cell(_cite_section(chapter, notebook, cited), id="cite-this-chapter")
-    )
-    notebook.cells = cells
+    last = _cite_section(chapter, notebook, cited)
+    notebook.cells = layout.arranged(cells)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(last, id="cite-this-chapter"))
     return notebook
 
 
@@ -115,11 +112,7 @@ def _code_anchor(figure: str) -> str:
 def _cite_section(chapter: str, notebook: nbformat.NotebookNode, cited: citation.Reference) -> str:
     words = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     results = re.findall(r"^:label: (\S+)$", words, re.MULTILINE)
-    figures = [
-        cell.metadata["mystnb"]["figure"]["name"]
-        for cell in notebook.cells
-        if "figure" in cell.metadata.get("mystnb", {})
-    ]
+    figures = [_name(cell) for cell in notebook.cells if "figure" in cell.metadata.get("mystnb", {})]
     addresses = [f"{{prf:ref}}`{name}` `#{name}`" for name in results]
     addresses += [f"{{numref}}`{name}` `#{name}`" for name in figures]
     lines = [f"(cite-{chapter})=\n## Cite this chapter", citation.boxes(cited, chapter)]

@@ -53,22 +53,13 @@ def write_tables(folder: Path) -> None:
 
 def _convention(one: Convention) -> dict[str, Any]:
     forms = {None: "over" if one.per else "none", "l1_ratio": "times", "l2_ratio": "times-rest"}
-    return {
-        "name": one.name,
-        "library": one.library,
-        "argument": one.argument,
-        "family": one.family,
-        "formula": one.formula,
-        "meaning": one.meaning,
-        "note": one.note,
+    as_it_is = ("name", "library", "argument", "family", "formula", "meaning", "note", "power", "factor")
+    return {name: getattr(one, name) for name in (*as_it_is, "optimizers")} | {
         "biases": one.decays_biases,
         "biasesInWords": one.biases,
-        "power": one.power,
         "form": forms[one.times],
         "quantity": one.needs[0] if one.needs else None,
-        "factor": one.factor,
         "placement": "none" if one.placement in ("descent", "solver") else one.placement,
-        "optimizers": one.optimizers,
         "solved": one.placement == "solver",
     }
 

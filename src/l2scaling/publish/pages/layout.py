@@ -101,8 +101,7 @@ def folded(text: str) -> str:
     ```
     ````
     """
-    options = ":open:\n:class-container: fold\n\n"
-    rest = "```{dropdown} The whole proof\n" + options
+    rest = "```{dropdown} The whole proof\n:open:\n:class-container: fold\n\n"
     return _PROOF.sub(lambda found: f"````{{prf:proof}}\n{found[1]}\n\n{rest}{found[2]}\n```\n````", text)
 
 

@@ -9,7 +9,7 @@ import nbformat
 
 from l2scaling.evidence import Record, evidence_tables, number, records_table
 from l2scaling.measuring.intervals import LEVEL
-from l2scaling.publish.evidence.claims import THREADS, UNTRIED, Claim, claim_anchor, verdict
+from l2scaling.publish.evidence.claims import THREADS, UNTRIED, Claim, claim_anchor, claim_link, verdict
 from l2scaling.publish.evidence.controls import Outcome
 from l2scaling.publish.evidence.robustness import Finding
 from l2scaling.publish.runs.parameters import Parameter
@@ -22,25 +22,20 @@ def control_anchor(claim: str) -> str:
 
 def controls_page(outcomes: Sequence[Outcome]) -> str:
     """Return the table of claims, what was broken, and what became of the verdict."""
-    lines = [
-        "| claim | what was broken | verdict | records met | a record that fell | predicted | before "
-        "| under it |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    addressed: set[str] = set()
+    first = {one.claim: one for one in reversed(outcomes)}
+    rows = []
     for one in outcomes:
         given = " ".join(f"`-p {name} {value}`" for name, value in one.parameters.items())
-        claim = f"[{one.claim}](#{claim_anchor(one.claim)})"
-        if one.claim not in addressed:
-            claim = f"[{claim}]{{#{control_anchor(one.claim)}}}"
-            addressed.add(one.claim)
+        claim = claim_link(one.claim)
+        claim = f"[{claim}]{{#{control_anchor(one.claim)}}}" if one is first[one.claim] else claim
         under = "none" if one.under is None else number(one.under)
-        lines.append(
-            f"| {claim} | [{one.chapter}](../notebooks/{one.chapter}.ipynb): {one.sabotage} ({given}) "
+        rows.append(
+            f"{claim} | {_link(one.chapter, one.chapter)}: {one.sabotage} ({given}) "
             f"| {one.verdict.partition(';')[0]} | {one.met} of {one.records}, then {one.met_under} "
-            f"| {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under} |"
+            f"| {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under}"
         )
-    return "\n".join(lines) + "\n"
+    head = "claim | what was broken | verdict | records met | a record that fell"
+    return _table(f"{head} | predicted | before | under it", rows)
 
 
 def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
@@ -48,30 +43,24 @@ def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
     right = sum(one.found == one.expected for one in findings)
     kept = sum(one.found == "keeps" for one in findings)
     surprises = [one for one in findings if one.found == "breaks" != one.expected]
-    sections = [
+    text = (
         f"Of {len(findings)} settings beyond the published ones, {kept} keep every record and "
         f"{len(findings) - kept} break at least one. In {right} it went as expected beforehand; "
         f"{len(surprises)} broke something where we had expected nothing to break, and "
-        f"{len(findings) - right - len(surprises)} held where we had expected a break."
-    ]
+        f"{len(findings) - right - len(surprises)} held where we had expected a break.\n"
+    )
     for chapter in dict.fromkeys(one.chapter for one in findings):
-        lines = [
-            f"## {titles[chapter]}",
-            "",
-            f"[To the chapter](../notebooks/{chapter}.ipynb).",
-            "",
-            "| parameter | value | records kept | what fell | expected |",
-            "| --- | --- | --- | --- | --- |",
-        ]
+        rows = []
         for one in findings:
             if one.chapter == chapter:
                 fell = "; ".join(_named(quantity, claim) for quantity, claim in one.fallen) or "nothing"
                 expected = one.expected if one.found == one.expected else f"**{one.expected}**"
-                lines.append(
-                    f"| `{one.parameter}` | `{one.value}` | {one.kept} of {one.met} | {fell} | {expected} |"
+                rows.append(
+                    f"`{one.parameter}` | `{one.value}` | {one.kept} of {one.met} | {fell} | {expected}"
                 )
-        sections.append("\n".join(lines))
-    return "\n\n".join(sections) + "\n"
+        text += f"\n## {titles[chapter]}\n\n{_link(chapter, 'To the chapter')}.\n\n"
+        text += _table("parameter | value | records kept | what fell | expected", rows)
+    return text
 
 
 def sizes_table(
@@ -82,18 +71,17 @@ def sizes_table(
     ``numbers`` holds what each chapter reports, where ``largest_trained`` is the largest network that
     an optimiser trained and ``largest_drawn`` the largest otherwise drawn, solved or evaluated.
     """
-    lines = ["| claim | chapter | largest trained | largest drawn or solved |", "| --- | --- | ---: | ---: |"]
+    rows = []
     for claim in claims:
         for chapter in (one for one in claim.chapters if one in titles):
             given = (numbers[chapter].get(f"largest_{how}") for how in ("trained", "drawn"))
             trained, drawn = (f"{int(float(one)):,}" if one else "none" for one in given)
-            address = f"[{claim.id}](#{claim_anchor(claim.id)})"
-            lines.append(f"| {address} | {_link(chapter, titles)} | {trained} | {drawn} |")
-    return "\n".join(lines) + "\n"
+            rows.append(f"{claim_link(claim.id)} | {_link(chapter, titles[chapter])} | {trained} | {drawn}")
+    return _table("claim | chapter | largest trained | largest drawn or solved", rows, numbers=2)
 
 
 def _named(quantity: str | None, claim: str | None) -> str:
-    return f"{quantity} ([{claim}](#{claim_anchor(claim)}))" if claim else str(quantity)
+    return f"{quantity} ({claim_link(claim)})" if claim else str(quantity)
 
 
 def verdicts_page(
@@ -104,21 +92,20 @@ def verdicts_page(
     ``titles`` maps the name of each chapter in the book to its title; ``broken`` are the claims that the
     page of controls shows.
     """
-    summary = ["| claim | in short | verdict |", "| --- | --- | --- |"]
-    sections = []
+    summary, sections = [], []
     for claim in claims:
         own = [record for record in records if record.claim == claim.id]
         ruling = verdict(claim, own, list(titles))
-        summary.append(f"| [{claim.id}](#{claim_anchor(claim.id)}) | {claim.claim} | {ruling} |")
+        summary.append(f"{claim_link(claim.id)} | {claim.claim} | {ruling}")
         sections.append(_section(claim, own, ruling, titles, broken=claim.id in broken))
-    return "\n".join(summary) + "\n\n" + "\n\n".join(sections) + "\n"
+    return "\n".join([_table("claim | in short | verdict", summary), "\n\n".join(sections), ""])
 
 
 def _section(
     claim: Claim, records: Sequence[Record], ruling: str, titles: dict[str, str], *, broken: bool
 ) -> str:
     name, address = THREADS[claim.thread]
-    done = [_link(chapter, titles) for chapter in claim.chapters if chapter in titles]
+    done = [_link(chapter, titles[chapter]) for chapter in claim.chapters if chapter in titles]
     awaited = [chapter for chapter in claim.chapters if chapter not in titles]
     lines = [
         # named before the heading is read, so that the heading's own link shows this address too
@@ -127,7 +114,8 @@ def _section(
         f"Verdict: **{ruling}**.",
     ]
     if records:
-        lines += [claim.because, records_table(_leading_to_chapters(records), claims=False)]
+        linked = [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
+        lines += [claim.because, records_table(linked, claims=False)]
     if done:
         lines.append(f"Tried in: {'; '.join(done)}.")
         if broken:
@@ -152,7 +140,7 @@ def evidence_table(records: Iterable[Record], stated: Mapping[str, str]) -> str:
         rows.append(
             replace(
                 record,
-                claim=record.claim and f"[{record.claim}](#{claim_anchor(record.claim)})",
+                claim=record.claim and claim_link(record.claim),
                 quantity=f"[{record.quantity}]{{#{record_anchor(record)}}}",
             )
         )
@@ -161,12 +149,14 @@ def evidence_table(records: Iterable[Record], stated: Mapping[str, str]) -> str:
     return evidence_tables(rows, where)
 
 
-def _leading_to_chapters(records: Iterable[Record]) -> list[Record]:
-    return [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
+def _link(chapter: str, words: str) -> str:
+    return f"[{words}](../notebooks/{chapter}.ipynb)"
 
 
-def _link(chapter: str, titles: Mapping[str, str]) -> str:
-    return f"[{titles[chapter]}](../notebooks/{chapter}.ipynb)"
+def _table(head: str, rows: Sequence[str], numbers: int = 0) -> str:
+    """Return a table as Markdown; its last columns, as many as hold ``numbers``, are set to the right."""
+    sides = ["---"] * (head.count(" | ") + 1 - numbers) + ["---:"] * numbers
+    return "".join(f"| {row} |\n" for row in [head, " | ".join(sides), *rows])
 
 
 def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters: Sequence[str]) -> str:
@@ -219,15 +209,15 @@ def run_card(
     ``run`` is what references call this run; ``files`` are links to what there is to download.
     """
     record = notebook.metadata["l2scaling"]
-    lines = ["| parameter | meaning | default | this run |", "| --- | --- | --- | --- |"]
+    rows = []
     for one in parameters:
         value = record["parameters"][one.name]
         shown = f"`{value}`" if value == one.default else f"**`{value}`**"
-        lines.append(f"| `{one.name}` | {one.help} | `{one.default}` | {shown} |")
+        rows.append(f"`{one.name}` | {one.help} | `{one.default}` | {shown}")
     name, profile = record["chapter"], record["profile"]
     seconds = notebook.metadata["papermill"]["duration"]
-    lines += [
-        "",
+    lines = [
+        _table("parameter | meaning | default | this run", rows),
         f"- **Run** `{run}`, profile `{profile}`; started {_started(notebook)} UTC, took {seconds:.0f} s.",
         f"- **With** {_setup(record)}.",
         f"- **From** {_sources(record)}.",
@@ -244,17 +234,17 @@ def runs_page(
 
     ``names`` holds what references call the run of each chapter.
     """
-    lines = ["| chapter | run | started (UTC) | seconds | setup |", "| --- | --- | --- | --- | --- |"]
     setups = list(dict.fromkeys(_setup(notebook.metadata["l2scaling"]) for notebook in runs))
+    rows = []
     for notebook in runs:
         record, seconds = notebook.metadata["l2scaling"], notebook.metadata["papermill"]["duration"]
         name, setup = record["chapter"], setups.index(_setup(record)) + 1
-        lines.append(
-            f"| {_link(name, titles)} | `{names[name]}` | {_started(notebook)} | {seconds:.1f} | {setup} |"
-        )
+        link = _link(name, titles[name])
+        rows.append(f"{link} | `{names[name]}` | {_started(notebook)} | {seconds:.1f} | {setup}")
     total = sum(notebook.metadata["papermill"]["duration"] for notebook in runs)
     profile = runs[0].metadata["l2scaling"]["profile"]
-    lines += ["", f"Profile `{profile}`; {total / 60:.1f} minutes in all, counted one after the other.", ""]
+    lines = [_table("chapter | run | started (UTC) | seconds | setup", rows)]
+    lines += [f"Profile `{profile}`; {total / 60:.1f} minutes in all, counted one after the other.", ""]
     lines += [f"**Setup {number}.** {setup}.\n" for number, setup in enumerate(setups, 1)]
     return "\n".join(lines)
 

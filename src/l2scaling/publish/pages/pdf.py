@@ -209,12 +209,9 @@ def _chapter_pages(path: Path) -> list[int]:
 
     with pikepdf.open(path) as pdf:
         numbers = {page.obj.objgen: number for number, page in enumerate(pdf.pages, 1)}
-        entry: Any = pdf.Root.Outlines.First
-        found = []
-        while "/Next" in entry:
-            entry = entry.Next
-            found.append(numbers[entry.Dest[0].objgen])
-    return found
+        with pdf.open_outline() as outline:
+            places: list[Any] = [one.destination for one in outline.root[1:]]
+        return [numbers[page.objgen] for page, *_ in places]
 
 
 def _finish(path: Path, headings: list[str]) -> None:
@@ -247,18 +244,14 @@ def _entries(parent: Any) -> Iterator[Any]:
 
 def _link(site: Path) -> None:
     size = (site / NAME).stat().st_size / 1e6
-    for path in _pages(site):
+    for path in site.rglob("*.html"):
         text = path.read_text()
-        if PLACE in text:
+        if PLACE in text and "_static" not in path.relative_to(site).parts:
             there = os.path.relpath(site / NAME, path.parent)
             words = f'<p><a href="{there}">The whole book in one file</a> (PDF, {size:.1f} MB)</p>'
             fresh = path.with_suffix(".draft")
             fresh.write_text(text.replace(PLACE, words))
             fresh.replace(path)
-
-
-def _pages(site: Path) -> Iterator[Path]:
-    return (path for path in site.rglob("*.html") if "_static" not in path.relative_to(site).parts)
 
 
 _DOCUMENT = """<!DOCTYPE html>

@@ -19,7 +19,7 @@ import yaml
 
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import controls, results, robustness
-from l2scaling.publish.evidence.claims import claim_anchor, read_claims
+from l2scaling.publish.evidence.claims import claim_link, read_claims
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.pages import api, bounds, chapter_page, citation, ledger
 from l2scaling.publish.project import Project, title, writing
@@ -152,10 +152,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     claims, outcomes = read_claims(project), controls.published(project)
     stated = {name: results.stated(project, name) for name in chapters}
     before = {(name, quantity) for name, quantities in stated.items() for quantity in quantities}
-    owed = {
-        chapter: [f"[{one.id}](#{claim_anchor(one.id)})" for one in claims if chapter in one.chapters]
-        for chapter in chapters
-    }
+    owed = {name: [claim_link(one.id) for one in claims if name in one.chapters] for name in chapters}
     for name, text in {
         "verdicts": ledger.verdicts_page(claims, records, titles, {one.claim for one in outcomes}),
         "verdict-counts": ledger.verdict_counts(claims, records, chapters),
@@ -168,7 +165,9 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "sizes": ledger.sizes_table(claims, titles, numbers),
         "reference": api.reference_page(project, written, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
-        "cite-chapters": "\n".join(f"- {_cited(references[name], name)}" for name in chapters),
+        "cite-chapters": "\n".join(
+            f"- {citation.as_markdown(references[name])} [Formats](#cite-{name})" for name in chapters
+        ),
     }.items():
         (generated / f"{name}.md").write_text(text)
     explorer.write_tables(source / "book" / "_extra" / "explorer")
@@ -189,10 +188,6 @@ def assemble(project: Project, profile: str, source: Path) -> None:
             if cell.cell_type == "markdown":
                 cell.source = bounds.filled(cell.source, numbers, chapter)
         nbformat.write(page, source / "notebooks" / f"{chapter}.ipynb")
-
-
-def _cited(one: citation.Reference, chapter: str) -> str:
-    return f"{citation.as_markdown(one)} [Formats](#cite-{chapter})"
 
 
 def _write_references(references: dict[str, citation.Reference], folder: Path) -> None:
@@ -245,11 +240,9 @@ def _write_config(project: Project, path: Path) -> None:
     sphinx = config.get("sphinx") or {}
     sphinx["extra_extensions"] = [*(sphinx.get("extra_extensions") or []), _KEPT_PAGES]
     config["sphinx"] = sphinx
-    place = address(project)
-    if place:
+    if place := address(project):
         config["html"]["baseurl"] = place
-    origin = repository(project)
-    if origin:
+    if origin := repository(project):
         config["repository"] = {"url": origin, "branch": "main"}
         buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
         config["html"] |= dict.fromkeys(buttons, True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import nbformat
 
-from l2scaling.evidence import MIME, ROWS_MIME, Record
+from l2scaling.evidence import MIME, Record
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.project import Project, brief, read_notebook
 from l2scaling.publish.runs.provenance import fault
@@ -67,11 +67,6 @@ def _record(entry: Any) -> Record:
 def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Record]:
     """Return the records of the named chapters' runs in a profile."""
     return [record for chapter in chapters for record in records_of(executed(project, chapter, profile))]
-
-
-def rows_of(run: nbformat.NotebookNode) -> list[dict[str, Any]]:
-    """Return the result rows that an executed notebook carries."""
-    return outputs_of(run, ROWS_MIME)
 
 
 def outputs_of(run: nbformat.NotebookNode, kind: str) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
 from hashlib import sha256
@@ -76,9 +77,12 @@ def run_points(
         "--config", f"points={plan}",
     ]  # fmt: skip
     needed = not all(is_done(folder, point) for point in points)
-    with (folder / "snakemake.log").open("w") as log, _parent(project, where, now=needed) as address:
+    given = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    given["L2SCALING_PROJECT"] = str(project.root)
+    given["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    with (folder / "snakemake.log").open("w") as log, _parent(given, where, now=needed) as address:
         running = subprocess.Popen(
-            command, cwd=project.root, stdout=log, stderr=log, env=_environment(project, address),
+            command, cwd=project.root, stdout=log, stderr=log, env=given | {warm.VARIABLE: address},
             preexec_fn=partial(private.die_with, os.getpid(), signal.SIGTERM),
         )  # fmt: skip
         try:
@@ -183,23 +187,10 @@ def run_all(
     return [executed(folder, point) for point in points]
 
 
-@contextlib.contextmanager
-def _parent(project: Project, where: Sequence[str], *, now: bool) -> Iterator[str]:
+def _parent(given: dict[str, str], where: Sequence[str], *, now: bool) -> AbstractContextManager[str]:
     """Keep a warm parent for the runs of this machine; on a cluster each begins on its node."""
-    if where[0] == "--cores":
-        with warm.parent(
-            os.environ | {"L2SCALING_PROJECT": str(project.root)}, warm=True, now=now
-        ) as address:
-            yield address
-    else:
-        yield ""
-
-
-def _environment(project: Project, address: str) -> dict[str, str]:
-    here = str(Path(sys.executable).parent)
-    kept = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    path = f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-    return kept | {warm.VARIABLE: address, "L2SCALING_PROJECT": str(project.root), "PATH": path}
+    on_cores = where[0] == "--cores"
+    return warm.parent(given, warm=True, now=now) if on_cores else contextlib.nullcontext("")
 
 
 def _show_progress(running: subprocess.Popen, folder: Path, points: Sequence[Point], what: str) -> None:

@@ -44,6 +44,8 @@ _LATE = (
 
 _LOST, _DECLINED = "lost", "declined"
 
+UNTOUCHED = "what was good before is untouched"
+
 
 # ---------------------------------------------------------------- who asks
 
@@ -60,18 +62,20 @@ def run(words: Sequence[str], address: str | None = None) -> int:
             with parent(os.environ, warm=False) as address:
                 status = _ask(address, words, given)
     except RequestError as error:
-        print(f"l2scaling: {error}", file=sys.stderr)
-        return 2
+        return complain(2, error)
     except KeyboardInterrupt:
-        print("l2scaling: interrupted; what was good before is untouched", file=sys.stderr)
-        return 130
+        return complain(130, f"interrupted; {UNTOUCHED}")
     except OSError as error:  # no room for the run's own folder
-        print(f"l2scaling: {error.strerror}: {error.filename}; nothing was started", file=sys.stderr)
-        return 1
+        return complain(1, f"{error.strerror}: {error.filename}; nothing was started")
     if status in (_LOST, _DECLINED) or int(status) < 0:
-        print("l2scaling: the run was killed; what was good before is untouched", file=sys.stderr)
-        return 1
+        return complain(1, f"the run was killed; {UNTOUCHED}")
     return int(status)
+
+
+def complain(status: int, message: object) -> int:
+    """Say in one line what is wrong; return the status."""
+    print(f"l2scaling: {' '.join(str(message).split())}", file=sys.stderr)
+    return status
 
 
 def _ask(address: str, words: Sequence[str], given: dict[str, str]) -> str:
@@ -99,16 +103,9 @@ def parent(given: Mapping[str, str], *, warm: bool, now: bool = False) -> Iterat
         address = str(place / "parent")
         listener.bind(address)
         listener.listen(128)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "l2scaling.publish.runs.warm",
-            "--serve",
-            str(listener.fileno()),
-        ]
+        words = [str(listener.fileno()), *(["--warm"] if warm else []), *(["--now"] if now else [])]
         process = subprocess.Popen(
-            [*command, *(["--warm"] if warm else []), *(["--now"] if now else [])],
+            [sys.executable, "-P", "-m", "l2scaling.publish.runs.warm", "--serve", *words],
             cwd=place / "home",  # matplotlib reads a matplotlibrc of the folder it is loaded in
             env=private.environment(place, given),
             stdin=subprocess.PIPE,  # which ends with this process, in whatever way it ends
@@ -130,8 +127,7 @@ def parent(given: Mapping[str, str], *, warm: bool, now: bool = False) -> Iterat
 def main() -> int:
     """Execute a command with a warm parent at its side; return its status."""
     if shutil.which(sys.argv[1]) is None:
-        print(f"l2scaling: no program {sys.argv[1]!r}; allowed: one on PATH, or its path", file=sys.stderr)
-        return 127
+        return complain(127, f"no program {sys.argv[1]!r}; allowed: one on PATH, or its path")
     with parent(os.environ, warm=True) as address:
         started = subprocess.Popen(sys.argv[1:], env=os.environ | {VARIABLE: address})
         signal.signal(signal.SIGTERM, lambda *_: started.terminate())
@@ -236,8 +232,7 @@ def _answer(line: socket.socket, loaded: str) -> int:
     except BrokenPipeError:
         pass  # the reader has gone
     except OSError as error:
-        print(f"l2scaling: {error.strerror}; the run itself is done", file=sys.stderr)
-        status = status or 1
+        status = complain(status or 1, f"{error.strerror}; the run itself is done")
     return status
 
 
@@ -264,5 +259,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "--serve":
         serve(socket.socket(fileno=int(sys.argv[2])), warm="--warm" in sys.argv, now="--now" in sys.argv)
         os._exit(0)  # all is flushed, and to take the imports apart again takes a second
-    else:
-        sys.exit(main())
+    sys.exit(main())
