@@ -279,16 +279,19 @@ def records_table(
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def evidence_tables(records: Iterable[Record], stated: Mapping[str, str] | None = None) -> str:
+def evidence_tables(
+    records: Iterable[Record], *, claims: bool = True, stated: Mapping[str, str] | None = None
+) -> str:
     """Return records as one table of predictions and, under its own title, one of checks.
 
     ``stated`` says of each predicted quantity where it was stated; checks need not say so.
     """
     every = list(records)
     predictions, checks = ([one for one in every if one.check == kind] for kind in (False, True))
-    parts = [records_table(predictions, stated=stated)] if predictions else []
+    parts = [records_table(predictions, claims=claims, stated=stated)] if predictions else []
     if checks:
-        parts += ["*Checks*, identities that only a fault of the code could break:", records_table(checks)]
+        title = "*Checks*, identities that only a fault of the code could break:"
+        parts += [title, records_table(checks, claims=claims)]
     return "\n\n".join(parts)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import nbformat
 
-from l2scaling.evidence import Record, evidence_tables, number, records_table
+from l2scaling.evidence import Record, evidence_tables, number
 from l2scaling.measuring.intervals import LEVEL
 from l2scaling.publish.evidence.claims import THREADS, UNTRIED, Claim, claim_anchor, claim_link, verdict
 from l2scaling.publish.evidence.controls import Outcome
@@ -115,7 +115,7 @@ def _section(
     ]
     if records:
         linked = [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
-        lines += [claim.because, records_table(linked, claims=False)]
+        lines += [claim.because, evidence_tables(linked, claims=False)]
     if done:
         lines.append(f"Tried in: {'; '.join(done)}.")
         if broken:
@@ -146,7 +146,7 @@ def evidence_table(records: Iterable[Record], stated: Mapping[str, str]) -> str:
         )
         commit = stated.get(record.quantity)
         where[rows[-1].quantity] = f"`{commit[:7]}`" if commit else "not on file"
-    return evidence_tables(rows, where)
+    return evidence_tables(rows, stated=where)
 
 
 def _link(chapter: str, words: str) -> str:
