@@ -110,9 +110,9 @@ SHOWN = """() => {
   const beyond = (one) => one.matches("span:not(.wide)") && place(one.firstElementChild).right > edge + 1;
   const scrolls = (one) => ["auto", "scroll"].includes(getComputedStyle(one).overflowX);
   const hidden = (one) => one.matches("div, .wide") && wide(one) && !scrolls(one);
-  const ratio = (width, height) => width / height;
-  const squashed = (one) => Math.abs(Math.log(
-    ratio(one.clientWidth, one.clientHeight) / ratio(one.naturalWidth, one.naturalHeight))) > 0.02;
+  const room = (one) => 2 * parseFloat(getComputedStyle(one).paddingTop);
+  const ratio = (one) => (one.clientWidth - room(one)) / (one.clientHeight - room(one));
+  const squashed = (one) => Math.abs(Math.log(ratio(one) / (one.naturalWidth / one.naturalHeight))) > 0.02;
   return {
     figure: all("figure img")[0].getBoundingClientRect().top + scrollY,
     code: all(".cell_input pre").length,
@@ -200,7 +200,7 @@ def test_the_text_is_there_without_mathjax_and_without_javascript(browser, quick
         assert page.locator("article figure img").first.is_visible()
         folds = page.locator("article details:is(.hide, .fold)")
         assert folds.count() > 5
-        assert page.locator("article details.fold").count() > 1
+        assert page.locator("article details.fold").count() > 0
         opened_or_closed = folds.evaluate_all("all => all.map((one) => one.open)")
         assert set(opened_or_closed) == {not options.get("java_script_enabled", True)}
         context.close()

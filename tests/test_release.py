@@ -67,6 +67,7 @@ def test_the_unpacked_book_opens_from_its_files_alone(browser, unpacked):
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((unpacked / "html" / "index.html").as_uri())
     page.wait_for_url("**/book/index.html")  # the front door leads on
+    page.wait_for_load_state("networkidle")
     for name in ("book/index", f"notebooks/{CHAPTER}"):
         page.goto((unpacked / "html" / f"{name}.html").as_uri())
         page.wait_for_load_state("networkidle")

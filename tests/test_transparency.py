@@ -68,8 +68,7 @@ def test_a_run_records_its_commit_and_whether_its_sources_differ_from_it(sample)
     (sample / "book" / "index.md").write_text("# Other words\n")
     assert commit() == (head, False)  # no run is made from these
     (sample / "src" / "l2scaling" / "new.py").write_text("")
-    (sample / "notebooks" / "profiles.yml").write_text("other: {}\nsample:\n  quick:\n    pause: 0.25\n")
-    assert commit() == (head, False)  # nor from what it does not import, and other chapters' values
+    assert commit() == (head, False)  # nor from what it does not import
     (sample / "notebooks" / "profiles.yml").write_text("sample:\n  quick:\n    pause: 0.5\n")
     assert commit() == (head, True)
     git(sample, "checkout", "--", "notebooks/profiles.yml")
@@ -155,7 +154,7 @@ def test_the_source_in_a_known_repository_is_the_one_that_ran(quick_site, commit
     run.metadata["l2scaling"] |= {"commit": commit, "dirty": dirty}
     cited = citation.reference(PROJECT, chapter, "quick")
     page = chapter_page.dressed(
-        chapter, run, declared(source, chapter), cited, "https://forge.example/group/book"
+        chapter, run, declared(source, chapter), cited, "https://forge.example/group/book", stated={}
     )
     words = nbformat.writes(page)
     assert f"https://forge.example/group/book/blob/{version}/notebooks/{chapter}.ipynb" in words
