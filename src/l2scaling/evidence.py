@@ -194,21 +194,18 @@ class Predictions:
         rows = list(predictions)
         claims = any(one.claim for one in rows)
         head = ["claim", "quantity", "predicted", "test", "refuted by"]
-        lines = [head, ["---"] * len(head)]
-        lines += [
+        lines = [
             [one.claim or "", _escaped(one.quantity), _expectation(one), one.kind, _refutation(one)]
             for one in rows
         ]
-        return "\n".join("| " + " | ".join(line if claims else line[1:]) + " |" for line in lines)
+        return _table(line if claims else line[1:] for line in (head, *lines))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         stated = self.stated.values()
         parts = {
             "": [one for one in stated if one.claim and not one.check],
             "*Predictions that decide no claim*:": [one for one in stated if not one.claim and not one.check],
-            "*Checks*, identities that only a fault of the code could break:": [
-                one for one in stated if one.check
-            ],
+            _CHECKS: [one for one in stated if one.check],
         }
         text = "\n\n".join(f"{title}\n\n{self.table(part)}" for title, part in parts.items() if part).strip()
         return {
@@ -216,6 +213,15 @@ class Predictions:
             "text/markdown": text,
             "text/plain": text,
         }
+
+
+_CHECKS = "*Checks*, identities that only a fault of the code could break:"
+
+
+def _table(lines: Iterable[Sequence[str]]) -> str:
+    """Return lines of cells as a Markdown table; the first is its head."""
+    head, *rows = lines
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *rows))
 
 
 def _refutation(one: Prediction) -> str:
@@ -259,7 +265,7 @@ def records_table(
     """
     head = ["quantity", "test", "predicted", "measured", "interval", "n", "outcome"]
     head += ["stated in"] if stated is not None else []
-    lines = [head, ["---"] * len(head)]
+    lines = [head]
     for record in records:
         lines.append(
             [
@@ -274,9 +280,9 @@ def records_table(
             ]
         )
     if claims:
-        first = ["claim", "---", *(record.claim or "none" for record in records)]
+        first = ["claim", *(record.claim or "none" for record in records)]
         lines = [[cell, *line] for cell, line in zip(first, lines, strict=True)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return _table(lines)
 
 
 def evidence_tables(
@@ -290,8 +296,7 @@ def evidence_tables(
     predictions, checks = ([one for one in every if one.check == kind] for kind in (False, True))
     parts = [records_table(predictions, claims=claims, stated=stated)] if predictions else []
     if checks:
-        title = "*Checks*, identities that only a fault of the code could break:"
-        parts += [title, records_table(checks, claims=claims)]
+        parts += [_CHECKS, records_table(checks, claims=claims)]
     return "\n\n".join(parts)
 
 
@@ -335,8 +340,7 @@ class Rows:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         names = list(self.rows[0])
-        lines = [names, ["---"] * len(names), *([_entry(row[name]) for name in names] for row in self.rows)]
-        table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        table = _table([names, *([_entry(row[name]) for name in names] for row in self.rows)])
         return {ROWS_MIME: list(self.rows), "text/markdown": table, "text/plain": table}
 
 

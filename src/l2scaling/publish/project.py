@@ -127,6 +127,17 @@ def find_project() -> Project:
     return Project(root)
 
 
+def write_whole(path: Path, text: str) -> Path:
+    """Write a file of results in one step, with its folder, and return its path.
+
+    A full disk must not cost what is there.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    return draft.replace(path)
+
+
 @contextlib.contextmanager
 def writing(output: Path, allowed: str = "a folder you may write to") -> Iterator[None]:
     """Turn what the system says against a place into ``RequestError`` naming it and what is allowed."""

@@ -10,7 +10,7 @@ from l2scaling.evidence import Record
 from l2scaling.publish.errors import RunError
 from l2scaling.publish.evidence.claims import read_claims
 from l2scaling.publish.evidence.stated import ROUNDING, stated_in
-from l2scaling.publish.project import Project
+from l2scaling.publish.project import Project, write_whole
 from l2scaling.publish.runs.executed import executed, records_of
 
 RELATIVE_TOLERANCE = 1e-3
@@ -39,11 +39,7 @@ def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
 
 def write_results(project: Project, name: str, rows: Sequence[dict[str, Any]]) -> Path:
     """Write rows as the file of that name in results/, to be reviewed as a diff."""
-    path = results_path(project, name)
-    path.parent.mkdir(exist_ok=True)
-    draft = path.with_suffix(".draft")  # a full disk must not cost what is there
-    draft.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
-    return draft.replace(path)
+    return write_whole(results_path(project, name), json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
 
 def read_results(project: Project, name: str) -> list[dict[str, Any]]:

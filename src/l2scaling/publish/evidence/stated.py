@@ -17,8 +17,9 @@ import nbformat
 
 from l2scaling.evidence import PREDICTIONS_MIME, Prediction, Record
 from l2scaling.publish.errors import RequestError
-from l2scaling.publish.project import Project, writing
+from l2scaling.publish.project import Project, write_whole, writing
 from l2scaling.publish.runs.executed import outputs_of
+from l2scaling.publish.runs.provenance import git
 from l2scaling.publish.runs.run import run_chapter
 
 ROUNDING = 1e-9
@@ -44,10 +45,8 @@ def write_predictions(project: Project, chapter: str, published: Sequence[dict[s
     found = [one for one in found if one.quantity not in known or not _same(one, known[one.quantity])]
     path = predictions_path(project, chapter)
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text("".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found))
-        return draft.replace(path)
+        lines = (json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in found)
+        return write_whole(path, "".join(lines))
 
 
 def stated_in(project: Project, run: nbformat.NotebookNode, records: Sequence[Record]) -> dict[str, str]:
@@ -58,17 +57,15 @@ def stated_in(project: Project, run: nbformat.NotebookNode, records: Sequence[Re
     """
     commit, chapter = run.metadata["l2scaling"]["commit"], run.metadata["l2scaling"]["chapter"]
     path = predictions_path(project, chapter).relative_to(project.root).as_posix()
-    git = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root)]
     if not commit:
         return {}
-    command = [*git, "blame", "--line-porcelain", commit, "--", path]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True)
+        blamed = git(project, "blame", "--line-porcelain", commit, "--", path)
     except (OSError, subprocess.CalledProcessError):  # no git, or the file did not exist then
         return {}
     lines: dict[str, tuple[str, Prediction]] = {}
     last = ""
-    for line in said.stdout.splitlines():
+    for line in blamed.splitlines():
         if line.startswith("\t"):
             one = Prediction(**json.loads(line))
             lines[one.quantity] = (last, one)

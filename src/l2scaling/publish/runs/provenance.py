@@ -151,20 +151,24 @@ def _bytes(root: Path, paths: Sequence[Path]) -> bytes:
     return b"".join(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() for path in paths)
 
 
+def git(project: Project, *words: str) -> str:
+    """Return what git says of a project; ``OSError`` or ``CalledProcessError`` where it says nothing.
+
+    A checkout that another user owns is read all the same; runs side by side take no lock.
+    """
+    command = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def _commit(project: Project, chapter: str, made_from: dict[str, list[Path]]) -> dict[str, Any]:
     paths = [path.relative_to(project.root).as_posix() for kind in made_from.values() for path in kind]
-    # a checkout that another user owns is read all the same; runs side by side take no lock
-    git = ["git", "-c", "safe.directory=*", "--no-optional-locks", "-C", str(project.root)]
-
-    def said(*words: str) -> str:
-        return subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout
-
     try:
-        above, commit = said("rev-parse", "--show-cdup", "HEAD").splitlines()
+        above, commit = git(project, "rev-parse", "--show-cdup", "HEAD").splitlines()
         if above:  # an unpacked copy inside somebody else's repository
             return {"commit": None, "dirty": None}
-        changed = said("status", "--porcelain", "--", *paths)
-        committed = parse_yaml(said("show", "HEAD:notebooks/profiles.yml"), "profiles.yml", "a mapping")
+        changed = git(project, "status", "--porcelain", "--", *paths)
+        profiles = git(project, "show", "HEAD:notebooks/profiles.yml")
+        committed = parse_yaml(profiles, "profiles.yml", "a mapping")
         values = committed.get(chapter) or {}
         now = {profile: project.profile_values(chapter, profile) for profile in PROFILES}
         other = any((values.get(profile) or {}) != now[profile] for profile in PROFILES)
