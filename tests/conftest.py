@@ -321,6 +321,18 @@ def seen(process: subprocess.Popen, words: str) -> psutil.Process | None:
     return None
 
 
+def ended(process: psutil.Process, seconds: float = 10) -> bool:
+    """Say whether a process that was told to end does so; to give its memory back takes it a moment."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.05)
+                continue
+        return True
+    return False
+
+
 def wait_for(process: subprocess.Popen, words: str, seconds: float = 60) -> psutil.Process:
     """Return what ``seen`` finds, as soon as it finds something."""
     end = time.monotonic() + seconds

@@ -10,12 +10,12 @@ import time
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
 from conftest import (
     BIN,
     ROOT,
     complaint,
+    ended,
     environment,
     extend,
     l2scaling,
@@ -179,7 +179,7 @@ def test_nothing_is_left_among_the_temporary_files(sample, tmp_path, end):
     status = {"its end": 0, signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}[end]
     assert asked.wait(timeout=30) == status
     assert list(place.iterdir()) == []
-    assert end == "its end" or not kernel.is_running() or kernel.status() == psutil.STATUS_ZOMBIE
+    assert end == "its end" or ended(kernel)
 
 
 def test_a_run_whose_asker_is_interrupted_at_once_does_not_go_on(sample, tmp_path):
