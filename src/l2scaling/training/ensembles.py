@@ -127,7 +127,7 @@ def train(
     True
     """
     inputs = torch.as_tensor(X).to(find_device(recipe.device), DTYPES[recipe.dtype])
-    _fitting(inputs, layers)
+    _fitting(inputs, layers, recipe)
     targets = as_targets(y, layers[-1].outputs, recipe.loss).to(inputs)
     if len(targets) != len(inputs):
         raise ValueError(f"{len(targets)} targets for {len(inputs)} inputs: allowed one each")
@@ -228,10 +228,13 @@ def _share(X: Tensor, targets: Tensor, each: int, count: int, memory: float) -> 
     return workers, min(-(-count // lanes), max(1, _CACHE // each), max(1, room // workers))
 
 
-def _fitting(X: Tensor, layers: Sequence[Layer]) -> None:
+def _fitting(X: Tensor, layers: Sequence[Layer], recipe: Recipe) -> None:
     widths = [layer.inputs for layer in layers] + [layers[-1].outputs] if layers else []
     chained = all(a.outputs == b.inputs for a, b in pairwise(layers))
     if not layers or not chained or any(layer.kernel != 1 for layer in layers):
         raise ValueError(f"layers {list(layers)}: allowed dense layers, each as wide as the next expects")
     if X.ndim != 2 or X.shape[1] != widths[0] or not len(X):
         raise ValueError(f"inputs of shape {tuple(X.shape)}: allowed (samples, {widths[0]})")
+    for factors in (recipe.rate_factors, recipe.decay_factors):
+        if factors is not None and len(factors) != len(layers):
+            raise ValueError(f"factors {list(factors)} for {len(layers)} layers: allowed one a layer")

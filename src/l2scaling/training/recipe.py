@@ -1,5 +1,6 @@
 """How networks are trained: everything that the members of an ensemble have in common but their data."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 
@@ -22,7 +23,9 @@ class Recipe:
 
     ``learning_rate`` is that of all members that bring none of their own. Each step takes the whole
     data, or a batch of ``batch_size``. Networks are measured at the steps ``at``, 0 for the start; by
-    default at the last. Raises ``ValueError`` naming the value and what is allowed.
+    default at the last. ``rate_factors`` and ``decay_factors`` multiply the learning rate and the penalty
+    coefficient, one number a weight layer, input layer first; by default one. Raises ``ValueError``
+    naming the value and what is allowed.
 
     >>> Recipe(300, 0.1, momentum=0.9).horizon.__round__(9)
     300.0
@@ -41,6 +44,8 @@ class Recipe:
     loss: str = "softmax"
     activation: str = "relu"
     initializer: Initializer = HE
+    rate_factors: Sequence[float] | None = None
+    decay_factors: Sequence[float] | None = None
     at: Sequence[int] | None = None
     device: str = "cpu"
     dtype: str = "float32"
@@ -56,6 +61,9 @@ class Recipe:
             raise ValueError(
                 f"momentum {self.momentum} with {self.optimizer}: allowed 0 to below 1, and 0 unless sgd"
             )
+        for what in ("rate_factors", "decay_factors"):
+            if any(not 0 <= one < math.inf for one in getattr(self, what) or ()):
+                raise ValueError(f"{what} {list(getattr(self, what))}: allowed finite numbers from 0")
         if self.steps < 1:
             raise ValueError(f"steps {self.steps}: allowed 1 or more")
         at = self.moments

@@ -131,8 +131,13 @@ class Cohort:
         """Make the scratch space for the members now alive."""
         X, m, rows = self.X, len(self.alive), self.rows
         kept = self.members[self.alive]
-        self.c = column(kept.penalty_coefficients, X)
-        self.rate = column(kept.learning_rates, X)
+        self.rates, self.decays = (
+            [column(factor * values, X) for factor in factors or [1.0] * len(self.layers)]
+            for values, factors in (
+                (kept.learning_rates, self.recipe.rate_factors),
+                (kept.penalty_coefficients, self.recipe.decay_factors),
+            )
+        )
         self.hidden = [X.new_empty(m, layer.outputs, rows) for layer in self.layers]
         self.signals = [torch.empty_like(hidden) for hidden in self.hidden]
         if self.recipe.batch_size:
@@ -196,21 +201,25 @@ class Cohort:
 
     def update(self, step: int) -> None:
         if self.recipe.optimizer == "sgd":
-            for weight, velocity in zip(self.weights, self.states[0], strict=True):
-                velocity.addcmul_(weight, self.c)
-                weight.addcmul_(velocity, -self.rate)
+            for weight, velocity, rate, c in zip(
+                self.weights, self.states[0], self.rates, self.decays, strict=True
+            ):
+                velocity.addcmul_(weight, c)
+                weight.addcmul_(velocity, -rate)
             return
         (first, second), scales = _ADAM_BETAS, [1 - beta**step for beta in _ADAM_BETAS]
-        for weight, gradient, mean, square in zip(self.weights, *self.states, strict=True):
+        for weight, gradient, mean, square, rate, c in zip(
+            self.weights, *self.states, self.rates, self.decays, strict=True
+        ):
             if self.recipe.optimizer == "adam":
-                gradient.addcmul_(weight, self.c)
+                gradient.addcmul_(weight, c)
             else:
-                weight.mul_(1 - self.rate * self.c)
+                weight.mul_(1 - rate * c)
             mean.lerp_(gradient, 1 - first)
             square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
             torch.sqrt(square, out=gradient).div_(math.sqrt(scales[1])).add_(_ADAM_EPSILON)
             torch.div(mean, gradient, out=gradient)
-            weight.addcmul_(gradient, -self.rate / scales[0])
+            weight.addcmul_(gradient, -rate / scales[0])
 
     def step(self, number: int) -> None:
         self.next_batch(number)
