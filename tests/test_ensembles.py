@@ -39,7 +39,10 @@ def train(layers, measure=weights_of, members=MEMBERS, loss="softmax", memory=2*
     return ensembles.train(X, TARGETS[loss], layers, members, recipe, measure, memory=memory)
 
 
-def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, batch_size, steps):
+def plain_loop(
+    layers, seed, c, rate, loss, activation, optimizer, momentum, batch_size, steps,
+    rate_factors=None, decay_factors=None,
+):  # fmt: skip
     """What the engine claims to equal: torch.nn modules, torch.optim, one network."""
     modules = []
     for weight in start_weights(layers, HE, generator(seed, 0)):
@@ -49,7 +52,16 @@ def plain_loop(layers, seed, c, rate, loss, activation, optimizer, momentum, bat
     model = torch.nn.Sequential(*(modules[:-1] if activation == "relu" else modules))
     kind = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[optimizer]
     extra = {"momentum": momentum} if optimizer == "sgd" else {}
-    optimiser = kind(model.parameters(), lr=rate, weight_decay=c, **extra)
+    groups = [
+        {
+            "params": [weight],
+            "lr": rate * (rate_factors or ones)[n],
+            "weight_decay": c * (decay_factors or ones)[n],
+        }
+        for ones in [[1.0] * len(layers)]
+        for n, weight in enumerate(model.parameters())
+    ]
+    optimiser = kind(groups, **extra)
     inputs, targets = torch.tensor(X), torch.tensor(TARGETS[loss])
     everything = itertools.repeat(torch.arange(len(X))[None])
     epochs = data_order(len(X), batch_size, seed) if batch_size else everything
@@ -86,6 +98,22 @@ def test_trajectory_equals_a_plain_loop(widths, activation, loss, optimizer, mom
         zip(MEMBERS.seeds.tolist(), MEMBERS.penalty_coefficients, MEMBERS.learning_rates, strict=True)
     ):
         alone = plain_loop(layers, seed, c, rate, loss, steps=200, **options)
+        for number, weight in enumerate(alone):
+            np.testing.assert_allclose(ours.values[f"layer {number}"][member, 0], weight, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_every_layer_may_have_its_own_rate_and_penalty(optimizer):
+    layers = shapes.dense_layers([5, 6, 4, 3])
+    options = {
+        "activation": "relu", "optimizer": optimizer, "momentum": 0.0, "batch_size": 16,
+        "rate_factors": [0.5, 0.25, 2.0], "decay_factors": [2.0, 0.0, 3.0],
+    }  # fmt: skip
+    ours = train(layers, **options)
+    for member, (seed, c, rate) in enumerate(
+        zip(MEMBERS.seeds.tolist(), MEMBERS.penalty_coefficients, MEMBERS.learning_rates, strict=True)
+    ):
+        alone = plain_loop(layers, seed, c, rate, "softmax", steps=200, **options)
         for number, weight in enumerate(alone):
             np.testing.assert_allclose(ours.values[f"layer {number}"][member, 0], weight, rtol=0, atol=1e-9)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from l2scaling.figures.series import COLORS, PREDICTED, Series, legend, predict, styled, ticks
+from l2scaling.figures.series import COLORS, PREDICTED, Series, legend, predict, rows, styled, ticks
 from l2scaling.figures.theme import Picture, subplots
 
 
@@ -37,6 +37,37 @@ def paths(panels: Sequence[Paths], k: int) -> Picture:
     row[0].set(ylabel="data loss", yscale="log")
     legend(figure, 3)
     return Picture(figure, f"Data loss after training. {'. '.join(said)}.")
+
+
+def drifts(
+    found: Mapping[str, Mapping[int, np.ndarray]], divided: Mapping[str, Mapping[int, float]]
+) -> Picture:
+    """Draw how far copies stray from a narrow network, a row an optimiser, a colour a depth.
+
+    ``found[name][depth]`` holds drifts for several numbers of copies, told as the theorem says;
+    ``divided[name][depth]`` the drift with the coefficient divided by the copies instead.
+    """
+    figure, (axes,) = subplots(1, height=0.36 * len(found) + 1.5)
+    names, depths = list(found), list(next(iter(found.values())))
+    for (number, depth), look in styled(enumerate(depths), ms=5):
+        places = np.arange(len(names)) + 0.2 * (number - (len(depths) - 1) / 2)
+        for name, place in zip(names, places, strict=True):
+            values = found[name][depth]
+            axes.plot(np.maximum(values, 1e-17), np.full(len(values), place), **look)
+        others = [divided[name][depth] for name in names]
+        axes.plot(others, places, "x", color=look["color"], ms=6)
+        axes.plot([], [], **look, label=f"{depth} layers, as proved")
+    axes.plot([], [], "x", color="0.25", label="λ divided by the copies")
+    axes.axvline(1e-12, color="0.25", linestyle=":", linewidth=1)
+    axes.set(xscale="log", xlabel="largest distance of outputs along the path, relative to their norm")
+    rows(axes, names)
+    legend(figure, 4)
+    told = "; ".join(
+        f"{name} at most {max(one.max() for one in found[name].values()):.0e}, divided at least "
+        f"{min(divided[name].values()):.2g}"
+        for name in names
+    )
+    return Picture(figure, f"Drift of copies by optimiser. {told}.")
 
 
 @dataclass(frozen=True)

@@ -33,21 +33,46 @@ KEEP, SCALE_FREE, SCALE_FREE_COUPLED = Rule(0, 0), Rule(-1, 1), Rule(-1, 0)
 scale of each entry, with decoupled decay; the same with the penalty in the gradient."""
 
 
-class Polar(torch.optim.Optimizer):
-    """Momentum, orthogonalised by Newton and Schulz in the precision of the weights, and decoupled decay.
+def polar(matrix: Tensor) -> Tensor:
+    """Return the matrix with every singular value replaced by one, but those of rounding by zero.
+
+    >>> polar(torch.tensor([[0.0, -3.0], [0.0, 0.0]])).tolist()
+    [[0.0, -1.0], [0.0, 0.0]]
+    """
+    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
+    kept = values > values[0] * max(matrix.shape) * 10 * torch.finfo(matrix.dtype).eps
+    return (left * kept) @ right
+
+
+def newton_schulz(matrix: Tensor, steps: int = 5) -> Tensor:
+    """Return the matrix with all its singular values moved towards one, by the polynomial of Muon."""
+    X = matrix / matrix.norm().clamp_min(torch.finfo(matrix.dtype).tiny)
+    wide = X.shape[0] <= X.shape[1]
+    a, b, c = NEWTON_SCHULZ
+    for _ in range(steps):
+        gram = X @ X.T if wide else X.T @ X
+        square = b * gram + c * gram @ gram
+        X = a * X + (square @ X if wide else X @ square)
+    return X
+
+
+class Orthogonalised(torch.optim.Optimizer):
+    """Momentum made orthogonal by ``by``, ``polar`` or ``newton_schulz``, and decoupled decay.
 
     What ``torch.optim.Muon`` does, but for the rounding to bfloat16, the adjusted rate and Nesterov's step.
-    Tensors of more than two dimensions are matrices of their first against all others.
 
-    >>> w = torch.tensor([[3.0, 0.0], [0.0, 1.0]], dtype=torch.float64, requires_grad=True)
-    >>> w.grad = torch.tensor([[2.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
-    >>> Polar([w], lr=1.0).step()
-    >>> bool(((3 - w[0, 0] > 0.6) & (1 - w[1, 1] > 0.6)).detach())
-    True
+    >>> w = torch.tensor([[3.0, 0.0], [0.0, 1.0]], requires_grad=True)
+    >>> w.grad = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
+    >>> Orthogonalised([w], polar, lr=1.0).step()
+    >>> w.tolist()
+    [[2.0, 0.0], [0.0, 0.0]]
     """
 
-    def __init__(self, parameters: Any, lr: float = 0.1, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self, parameters: Any, by: Callable[[Tensor], Tensor], lr: float = 0.1, weight_decay: float = 0.0
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
+        self.by = by
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
@@ -56,18 +81,7 @@ class Polar(torch.optim.Optimizer):
                 mean = self.state[weight].setdefault("mean", torch.zeros_like(weight))
                 mean.mul_(MOMENTUM).add_(weight.grad)
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.sub_(group["lr"] * orthogonalised(mean.flatten(1)).view_as(weight))
-
-
-def orthogonalised(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Return the matrix with all its singular values moved towards one, as Muon does."""
-    X = matrix / matrix.norm().clamp_min(torch.finfo(matrix.dtype).tiny)
-    a, b, c = NEWTON_SCHULZ
-    for _ in range(steps):
-        gram = X @ X.T if X.shape[0] <= X.shape[1] else X.T @ X
-        square = b * gram + c * gram @ gram
-        X = a * X + (square @ X if X.shape[0] <= X.shape[1] else X @ square)
-    return X
+                weight.sub_(group["lr"] * self.by(mean))
 
 
 class _Keras:
@@ -141,14 +155,15 @@ OPTIMIZERS: dict[str, Optimizer] = {
         KEEP, 0.05, 0.01, _torch(torch.optim.SGD, momentum=MOMENTUM, nesterov=True)
     ),
     "Keras SGD": Optimizer(KEEP, 0.05, 0.01, _keras("SGD", momentum=MOMENTUM)),
-    "polar factor": Optimizer(KEEP, 0.05, 0.1, _torch(Polar)),
+    "polar factor": Optimizer(KEEP, 0.05, 0.1, _torch(Orthogonalised, by=polar)),
+    "Newton–Schulz": Optimizer(KEEP, 0.05, 0.1, _torch(Orthogonalised, by=newton_schulz)),
     "torch Muon": Optimizer(KEEP, 0.05, 0.1, _torch(torch.optim.Muon), adjusts=True),
     "torch AdamW": Optimizer(SCALE_FREE, 0.01, 0.3, _torch(torch.optim.AdamW, **_BETAS)),
     "Keras AdamW": Optimizer(SCALE_FREE, 0.01, 0.3, _keras("AdamW")),
     "Keras Lion": Optimizer(SCALE_FREE, 0.002, 0.3, _keras("Lion")),
     "torch Adam, L2": Optimizer(SCALE_FREE_COUPLED, 0.01, 0.003, _torch(torch.optim.Adam, **_BETAS)),
 }
-"""What libraries call by these names; ``polar factor`` is ``Polar``."""
+"""What libraries call by these names; ``polar factor`` and ``Newton–Schulz`` are ``Orthogonalised``."""
 
 
 def told(name: str, gains: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -231,7 +246,7 @@ def losses(outputs: np.ndarray, y: Tensor) -> np.ndarray:
     return np.array([cross_entropy(torch.as_tensor(one), y).item() for one in outputs])
 
 
-def drift(outputs: np.ndarray, original: np.ndarray) -> float:
-    """Return the largest distance of two paths of outputs over all steps, relative to the original's norm."""
-    apart, size = (np.linalg.norm(one, axis=(1, 2)) for one in (outputs - original, original))
-    return float((apart / size).max())
+def apart(outputs: np.ndarray, original: np.ndarray) -> np.ndarray:
+    """Return the distance of two paths of outputs at each step, relative to the original's norm there."""
+    distance, size = (np.linalg.norm(one, axis=(1, 2)) for one in (outputs - original, original))
+    return distance / size

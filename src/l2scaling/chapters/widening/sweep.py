@@ -5,14 +5,15 @@ Every network is trained under every coefficient of one lattice, so that there i
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from l2scaling.laws.shapes import multilayer
+from l2scaling.laws.shapes import Layer, multilayer
 from l2scaling.training import ensembles
 from l2scaling.training.recipe import Recipe
 from l2scaling.training.splits import COMPONENTS, loaded, make_split
@@ -65,6 +66,12 @@ def recipe(data: str, optimizer: str, rule: str, depth: int, width: int, device:
     )  # fmt: skip
 
 
+def shape(data: str, depth: int, width: int) -> list[Layer]:
+    """Return the weight layers of a network of the sweep."""
+    source = loaded(data)
+    return multilayer(min(source.X.shape[1], COMPONENTS), width, source.classes or 1, depth)
+
+
 def rows(
     data: str, noise: float, optimizer: str, rule: str, depth: int, width: int, seed: int,
     repetitions: int, device: str = "cpu",
@@ -75,7 +82,7 @@ def rows(
     every layer, each with a value a repetition, joined by semicolons. A network that diverged is ``nan``.
     """
     how, values = recipe(data, optimizer, rule, depth, width, device), lattice(optimizer)
-    layers = multilayer(min(loaded(data).X.shape[1], COMPONENTS), width, loaded(data).classes or 1, depth)
+    layers = shape(data, depth, width)
     found: list[dict[str, np.ndarray]] = []
     for repetition in range(repetitions):
         split = make_split(data, SAMPLES, noise, seed, repetition)
@@ -110,7 +117,7 @@ class Curve:
     """How one network fared under every coefficient.
 
     ``losses`` has shape ``(places, repetitions)``, 1e9 where training diverged; ``squares``
-    ``(places, layers)``, the mean sums of squares over repetitions.
+    ``(places, layers)``, the mean sums of squares over repetitions; ``counts`` the weights of each layer.
     """
 
     data: str
@@ -119,7 +126,7 @@ class Curve:
     rule: str
     depth: int
     width: int
-    count: int
+    counts: tuple[int, ...]
     coefficients: np.ndarray
     losses: np.ndarray
     squares: np.ndarray
@@ -148,6 +155,11 @@ class Curve:
         low, least, high = self.losses.mean(axis=1)[place - 1 : place + 2]
         bend = low - 2 * least + high
         return float(10 ** (middle + STEP * (low - high) / (2 * bend if bend > 0 else np.inf)))
+
+    @property
+    def kept(self) -> np.ndarray:
+        """The sums of squares of the layers at the best place, shape ``(layers,)``."""
+        return self.squares[self.place]
 
     def regret(self, coefficient: float) -> float:
         """Return the excess loss at the place next to ``coefficient``, as a share of the least loss."""
@@ -178,10 +190,11 @@ def _curve(group: list[dict[str, str]]) -> Curve:
     first = group[0]
     losses = np.array([_numbers(row["losses"]) for row in group])
     depth = int(first["depth"])
+    counts = tuple(layer.count for layer in shape(first["data"], depth, int(first["width"])))
     squares = [[np.nanmean(_numbers(row[f"squares_{n}"])) for n in range(1, depth + 1)] for row in group]
     return Curve(
         first["data"], float(first["noise"]), first["optimizer"], first["rule"], depth, int(first["width"]),
-        int(first["P"]), np.array([float(row["c"]) for row in group]),
+        counts, np.array([float(row["c"]) for row in group]),
         np.where(np.isfinite(losses), losses, _DIVERGED), np.array(squares),
     )  # fmt: skip
 
@@ -200,3 +213,15 @@ def families(curves: Iterable[Curve], **wanted: Any) -> Iterator[tuple[str, list
         row = [one for one in fitting if one.data == data]
         if not any(one.void for one in row):
             yield data, row
+
+
+def slope(row: Sequence[Curve], value: Callable[[Curve], float] = attrgetter("best")) -> float:
+    """Return the least-squares slope, in the width, of the logarithm of a value of each curve."""
+    widths, values = np.log([one.width for one in row]), np.log([value(one) for one in row])
+    return float(np.polyfit(widths, values, 1)[0])
+
+
+def carried(row: Sequence[Curve], exponent: float) -> float:
+    """Return the regret, in the widest network, of the narrowest one's best times a power of the growth."""
+    growth = row[-1].width / row[0].width
+    return row[-1].regret(row[0].best * growth**exponent)
