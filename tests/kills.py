@@ -46,7 +46,7 @@ law = Prediction("{chapter}", "A1", "generation of {chapter}", "exact", generati
 Evidence([law.judge(generation, generation, generation, 1)])
 """
 CLAIM = """
-- {id: A1, thread: T1, who: the asker, claim: Both are of one generation, ruling: holds, chapters: [one, two]}
+- {id: A1, source: T1, who: the asker, claim: Both are of one generation, ruling: holds, chapters: [one, two]}
 """
 PAUSE = 0.05  # between looks at the processes [s]
 

@@ -148,7 +148,7 @@ def test_what_is_missing_stale_or_not_fit_to_publish_is_refused(small):
     lock.write_text((locked := lock.read_text()) + "\n")
     refused("chapter 'sample' in profile 'quick' is not of the sources as they are")
     lock.write_text(locked)
-    claim = "- {id: A1, thread: T1, who: x, claim: y, ruling: holds, chapters: [sample]}\n"
+    claim = "- {id: A1, source: T1, who: x, claim: y, ruling: holds, chapters: [sample]}\n"
     (small.root / "book" / "claims.yml").write_text(claim)
     refused("claim A1 has no record from sample", error=RunError)
     # the command says the same in one line

@@ -65,10 +65,10 @@ def test_told_otherwise_or_lopsided_they_do_not(name, wrong):
 
 def test_newton_and_schulz_magnify_what_rounding_makes_of_equal_copies():
     alike = torch.ones(2, 3, dtype=torch.float64) / 6**0.5
-    rounding = torch.tensor([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]], dtype=torch.float64) * 1e-13
+    rounding = torch.tensor([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]], dtype=torch.float64) * 1e-15
     for by, gained in ((optimizers.newton_schulz, optimizers.NEWTON_SCHULZ[0] ** 5), (optimizers.polar, 0.0)):
         step = by(alike + rounding) - by(alike)
-        assert (step * rounding).sum() / rounding.square().sum() == pytest.approx(gained, rel=1e-2, abs=1.5)
+        assert (step * rounding).sum() / rounding.square().sum() == pytest.approx(gained, rel=0.2, abs=1.5)
 
 
 def test_muon_adjusts_its_rate_by_the_shape_and_not_its_decay():

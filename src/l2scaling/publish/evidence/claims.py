@@ -8,18 +8,28 @@ from l2scaling.evidence import Record
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.project import Project, brief, read_yaml
 
-_CLAIMS_FORM = "a list of claims, each with id, thread, who, claim, ruling and chapters"
+_CLAIMS_FORM = "a list of claims, each with id, source, who, claim, ruling and chapters"
 
 
-THREADS = {
+SOURCES = {
     "T1": ("thread 1", "https://stats.stackexchange.com/questions/316961/l2-regularization-constant"),
     "T2": (
         "thread 2",
         "https://datascience.stackexchange.com/questions/73134/"
         "should-the-lambda-for-l1-norm-regularizer-inversely-be-proportional-to-the-numbe",
     ),
+    "T3": ("thread 3", "https://stats.stackexchange.com/questions/462806"),
+    "T4": ("thread 4", "https://stackoverflow.com/questions/32177764"),
+    "T5": ("thread 5", "https://datascience.stackexchange.com/questions/27713"),
+    "mask-rcnn": ("its issue 1727", "https://github.com/matterport/Mask_RCNN/issues/1727"),
+    "yolov5": ("its code", "https://github.com/ultralytics/yolov5/blob/master/train.py"),
+    "transformers": ("its issue 42754", "https://github.com/huggingface/transformers/issues/42754"),
+    **{
+        f"arxiv-{number}": (f"arXiv {number}", f"https://arxiv.org/abs/{number}")
+        for number in ("2510.19093", "2510.15262", "2512.05620", "2404.04454", "2506.15054", "2510.12402")
+    },
 }
-"""Where the claims were made: name and address of each thread."""
+"""Where the claims were made: name and address of each thread, program or paper."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +42,7 @@ class Claim:
     """
 
     id: str
-    thread: str
+    source: str
     who: str
     claim: str
     ruling: str
@@ -53,8 +63,8 @@ def _claim(number: int, entry: Any) -> Claim:
     """Read one claim, or raise ``RequestError`` saying which is broken."""
     try:
         claim = Claim(**(entry | {"chapters": tuple(entry["chapters"])}))
-        if claim.thread not in THREADS:
-            raise TypeError(f"its thread is {claim.thread!r}")
+        if claim.source not in SOURCES:
+            raise TypeError(f"its source is {claim.source!r}")
         words = [value for name, value in vars(claim).items() if name != "chapters"]
         if not all(isinstance(one, str) for one in (*words, *entry["chapters"])):
             raise TypeError("a field is no text")

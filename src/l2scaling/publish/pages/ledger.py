@@ -9,7 +9,7 @@ import nbformat
 
 from l2scaling.evidence import Record, evidence_tables, number
 from l2scaling.measuring.intervals import LEVEL
-from l2scaling.publish.evidence.claims import THREADS, UNTRIED, Claim, claim_anchor, claim_link, verdict
+from l2scaling.publish.evidence.claims import SOURCES, UNTRIED, Claim, claim_anchor, claim_link, verdict
 from l2scaling.publish.evidence.controls import Outcome
 from l2scaling.publish.evidence.robustness import Finding
 from l2scaling.publish.runs.parameters import Parameter
@@ -87,7 +87,7 @@ def _named(quantity: str | None, claim: str | None) -> str:
 def verdicts_page(
     claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str], broken: Collection[str]
 ) -> str:
-    """Return all claims with speaker, thread, verdict, records and chapters.
+    """Return all claims with speaker, source, verdict, records and chapters.
 
     ``titles`` maps the name of each chapter in the book to its title; ``broken`` are the claims that the
     page of controls shows.
@@ -104,7 +104,7 @@ def verdicts_page(
 def _section(
     claim: Claim, records: Sequence[Record], ruling: str, titles: dict[str, str], *, broken: bool
 ) -> str:
-    name, address = THREADS[claim.thread]
+    name, address = SOURCES[claim.source]
     done = [_link(chapter, titles[chapter]) for chapter in claim.chapters if chapter in titles]
     awaited = [chapter for chapter in claim.chapters if chapter not in titles]
     lines = [
