@@ -35,7 +35,7 @@ def prose(text: str) -> str:
     text = re.sub(r"(?m)^(```|:::|:label:|\(eq-).*$|^\d+\. ", "", text)
     text = re.sub(r"(?s)\$\$.*?\$\$(\s*\([\w-]+\))?", "", text)
     text = re.sub(r"\{[\w:]+\}`[^`]*`|`[^`]*`|\$[^$]*\$|\]\([^)]*\)|https?://\S+", "", text)
-    return re.sub(r"\bL[12]\b|\b[A-K]\d\b|\b95%", "", text)  # penalties, claims, the level of intervals
+    return re.sub(r"\bL[12]\b|\b[A-M]\d\b|\b95%", "", text)  # penalties, claims, the level of intervals
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -294,12 +294,13 @@ def test_every_claim_with_evidence_has_a_control():
         if chapter in CHAPTERS
     }
     assert owed == {(one.chapter, claim) for one in CONTROLS for claim in one.claims}
-    assert {one.claim for one in controls.published(PROJECT)} == {claim.id for claim in read_claims(PROJECT)}
+    assert {one.claim for one in controls.published(PROJECT)} == {claim for _, claim in owed}
 
 
-def test_the_claims_are_the_known_thirty_eight():
+def test_the_claims_are_the_known_fifty():
     ids = [claim.id for claim in read_claims(PROJECT)]
     counts = {"A": 8, "B": 2, "C": 6, "D": 3, "E": 1, "F": 1, "G": 3, "H": 4, "I": 4, "J": 4, "K": 2}
+    counts |= {"L": 6, "M": 6}
     assert ids == [f"{letter}{n}" for letter, count in counts.items() for n in range(1, count + 1)]
     assert {claim.ruling for claim in read_claims(PROJECT)} <= {"holds", "fails", "conditional", "open"}
 
@@ -309,6 +310,9 @@ def test_every_claim_is_ruled_and_answered_where_our_prediction_does_not_decide(
     records = [entry for chapter in reviewed for entry in chapter]
     missed = {entry["claim"] for entry in records if not entry["holds"]}
     for claim in read_claims(PROJECT):
+        if not set(claim.chapters) & set(CHAPTERS):
+            assert not claim.because + claim.answer
+            continue
         assert claim.id in {entry["claim"] for entry in records}
         assert claim.because
         assert bool(claim.answer) == (claim.ruling == "open" or claim.id in missed), claim.id

@@ -86,14 +86,14 @@ def test_a_chapter_weighs_at_most_600_kb_beside_what_all_pages_share(quick_site,
     assert weight <= 600_000
 
 
-def test_each_claim_has_its_place_speaker_thread_and_verdict(quick_site, pages):
+def test_each_claim_has_its_place_speaker_source_and_verdict(quick_site, pages):
     page = quick_site / "book" / "verdicts.html"
     text = page.read_text()
     for claim in claims.read_claims(PROJECT):
         assert f"claim-{claim.id.lower()}" in pages[page].ids
         section = text.split(f'id="claim-{claim.id.lower()}"')[1].split("</section>")[0]
         assert f"Said by: {claim.who}" in section
-        assert "stackexchange.com/questions/" in section
+        assert f'href="{claims.SOURCES[claim.source][1]}"' in section
         assert "Verdict: <strong>" in section
         assert ("not yet tried" in section) == ("<table" not in section)
 

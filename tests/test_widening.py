@@ -94,7 +94,7 @@ def curve(losses, width=16, squares=None):
     losses = np.asarray(losses, float)
     grid = sweep.lattice("sgd")[: len(losses)]
     kept = np.ones((len(losses), 2)) if squares is None else squares
-    return sweep.Curve("digits", 0.0, "sgd", "fixed", 2, width, (64, 10), grid, losses, kept)
+    return sweep.Curve("digits", 0.0, "sgd", "fixed", 2, width, (64, 10), 1, grid, losses, kept)
 
 
 def parabola(best, width=16):
@@ -151,6 +151,8 @@ def test_the_rows_of_a_network_are_read_back(tmp_path, monkeypatch):
     assert one.counts == (56, 64, 8)
     assert one.losses.shape == (15, 2)
     assert one.squares.shape == (15, 3)
+    tabled, now = sweep.audit([one], 5, seed=0)
+    np.testing.assert_allclose(now, tabled, rtol=1e-4)
     assert isinstance(sweep.recipe("auto-mpg", "adamw", "theorem", 3, 8), Recipe)
 
 

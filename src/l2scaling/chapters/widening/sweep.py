@@ -127,6 +127,7 @@ class Curve:
     depth: int
     width: int
     counts: tuple[int, ...]
+    seed: int
     coefficients: np.ndarray
     losses: np.ndarray
     squares: np.ndarray
@@ -194,7 +195,7 @@ def _curve(group: list[dict[str, str]]) -> Curve:
     squares = [[np.nanmean(_numbers(row[f"squares_{n}"])) for n in range(1, depth + 1)] for row in group]
     return Curve(
         first["data"], float(first["noise"]), first["optimizer"], first["rule"], depth, int(first["width"]),
-        counts, np.array([float(row["c"]) for row in group]),
+        counts, int(first["seed"]), np.array([float(row["c"]) for row in group]),
         np.where(np.isfinite(losses), losses, _DIVERGED), np.array(squares),
     )  # fmt: skip
 
@@ -225,3 +226,16 @@ def carried(row: Sequence[Curve], exponent: float) -> float:
     """Return the regret, in the widest network, of the narrowest one's best times a power of the growth."""
     growth = row[-1].width / row[0].width
     return row[-1].regret(row[0].best * growth**exponent)
+
+
+def audit(curves: Sequence[Curve], count: int, seed: int, device: str = "cpu") -> np.ndarray:
+    """Train the first repetition of some networks again; return its losses in the table and now.
+
+    The networks are drawn without repetition by ``seed``; the shape is ``(2, networks * places)``.
+    """
+    drawn = np.random.default_rng(seed).choice(len(curves), min(count, len(curves)), replace=False)
+    pairs = []
+    for one in (curves[place] for place in drawn):
+        again = rows(one.data, one.noise, one.optimizer, one.rule, one.depth, one.width, one.seed, 1, device)
+        pairs.append([one.losses[:, 0], [float(row["losses"]) for row in again]])
+    return np.concatenate(pairs, axis=1)
