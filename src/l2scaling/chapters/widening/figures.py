@@ -104,6 +104,8 @@ def optima(panels: Sequence[Optima]) -> Picture:
         slopes = [np.polyfit(np.log(one.widths[key]), np.log(one.best[key]), 1)[0] for key in one.best]
         said.append(f"{one.title}: {min(slopes):.2f} to {max(slopes):.2f}")
     row[0].set_ylabel("best coefficient over its mean")
+    row[0].set_yticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
+    row[0].set_yticks([], minor=True)
     for name, marker in markers.items():
         row[0].plot([], [], marker, color="0.25", mfc="none", linestyle="none", label=name)
     for depth in sorted({depth for one in panels for _, depth in one.best}):
