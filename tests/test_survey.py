@@ -25,7 +25,7 @@ def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions:
             losses = 1 + (x - best - shifts) ** 2
             tried = np.ones(losses.shape, bool)
             tried[::2, 2:] = abs(x[::2] - best) < 1.5  # the coarse grid, far away, has two repetitions
-            curve = search.Curve(np.where(tried, losses, np.nan), np.where(tried, 1 / losses, np.nan), tried)
+            curve = search.Curve(np.where(tried, losses, np.nan), np.where(tried, 1 / losses, np.nan))
             rows += search.rows(subject, "width" if hidden == 1 else "width-2", curve, 0, 1.0)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")

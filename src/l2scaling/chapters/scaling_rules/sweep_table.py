@@ -35,8 +35,6 @@ MOVERS = {
 }  # fmt: skip
 """What the best λ may move with, and the study of the sweep that varies it."""
 
-_DIVERGED_LOSS = 1e9  # as bad as anything; infinity would poison weighted sums
-
 OWN = {"data": str, "noise": float, "hidden": int, "width": int, "samples": int}
 RECIPE = {"optimizer": str, "learning_rate": float, "momentum": float, "steps": int, "batch_size": int}
 """Columns that say what was trained, and how."""
@@ -127,7 +125,7 @@ def _network(rows: list[dict[str, str]], penalty: str, loss: str) -> Network:
     return Network(
         subject, first["vary"], int(first["P"]), int(first["seed"]), float(first["search_seconds"]), places,
         tried / units[penalty] * (subject.samples if loss == "sum" else 1),
-        np.where(diverged, _DIVERGED_LOSS, losses),
+        np.where(diverged, search.DIVERGED_LOSS, losses),
         np.where(diverged & bool(first["accuracies"]), 0.0, accuracies),
     )  # fmt: skip
 
@@ -346,7 +344,7 @@ def audit(
         tried = ~np.isnan(tabled)
         coefficients = search.lattice(network.subject.recipe.optimizer)[network.places[tried]]
         live, _ = search.train_subject(network.subject, coefficients, network.seed, repetition, device)
-        found.append((network, tabled[tried], np.where(np.isnan(live), _DIVERGED_LOSS, live)))
+        found.append((network, tabled[tried], np.where(np.isnan(live), search.DIVERGED_LOSS, live)))
     return found
 
 
