@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -123,11 +123,10 @@ def table_sweep(
         raise RequestError(
             f"--only {said}: no point of {plan.name} that can run here is that; allowed: values of its parts"
         )
-    again = {one.name for one in here}
     kept = [
         row
         for row in (_read_table(path) if only or missing else [])
-        if row.get("data") in missing or (only and row.get("point") not in again)
+        if row.get("data") in missing or (only and _place(row, here) == len(here))
     ]
     rows = _read_table(sweep(project, here, project.build / "sweeps" / chapter, jobs) / "rows.csv")
     if other := [row for row in kept if list(row) != list(rows[0])]:
@@ -135,9 +134,14 @@ def table_sweep(
             f"results/{path.name} has columns {', '.join(map(str, other[0]))}, "
             f"this sweep {', '.join(rows[0])}; allowed: the same, where rows are kept; it is untouched"
         )
-    order = {one.name: place for place, one in enumerate(grid)}
-    _write(path, _table(sorted([*rows, *kept], key=lambda row: order.get(row["point"], len(order)))))
+    _write(path, _table(sorted([*rows, *kept], key=lambda row: _place(row, grid))))
     return path
+
+
+def _place(row: Mapping[str, str], grid: Sequence[many.Point]) -> int:
+    """Return where the point of a row stands in a grid, by its values, or the grid's length if nowhere."""
+    fits = (all(row.get(name) == value for name, value in one.values.items()) for one in grid)
+    return next((place for place, fit in enumerate(fits) if fit), len(grid))
 
 
 def planned_grid(project: Project, plan: Path, chapter: str, profile: str) -> list[many.Point]:
