@@ -179,7 +179,7 @@ def test_no_search_of_the_table_left_a_place_that_may_be_the_best():
     networks = sweep_table.read_table()
     reasons = list(sweep_table.regions(networks).values())
     assert len(reasons) == sum(map(len, sweep_table.families(networks).values()))
-    assert set(reasons) == {"held", "worse"}
+    assert set(reasons) <= {"held", "worse"}
     assert [one.subject for one in networks if search.open_places(one.losses).any()] == []
 
 
