@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from l2scaling import datasets
-from l2scaling.chapters.scaling_rules import search, sweep_table
+from l2scaling.chapters.scaling_rules import search, summaries, sweep_table
 
 
 def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions: int = 6) -> Path:
@@ -25,7 +25,7 @@ def make_table(path: Path, exponent: float, *, spread: float = 0.0, repetitions:
             losses = 1 + (x - best - shifts) ** 2
             tried = np.ones(losses.shape, bool)
             tried[::2, 2:] = abs(x[::2] - best) < 1.5  # the coarse grid, far away, has two repetitions
-            curve = search.Curve(np.where(tried, losses, np.nan), np.where(tried, 1 / losses, np.nan), tried)
+            curve = search.Curve(np.where(tried, losses, np.nan), np.where(tried, 1 / losses, np.nan))
             rows += search.rows(subject, "width" if hidden == 1 else "width-2", curve, 0, 1.0)
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
@@ -111,6 +111,76 @@ def test_the_table_is_read_without_the_data_behind_it_and_counts_the_weights_tha
     assert further == []
     assert all(one.count == one.subject.count for one in always)
     assert {what: len(sweep_table.study(networks, what)) for what in ("P", "N")} == {"P": 10, "N": 8}
+
+
+def test_the_slope_in_width_is_that_in_weights_times_their_exponent(tmp_path, weights):
+    series = sweep_table.families(sweep_table.read_table(path=make_table(tmp_path / "table.csv", 0.5)))
+    by = {size: summaries.slopes(series, size, "loss", weights) for size in summaries.SIZES}
+    for family, row in series.items():
+        counts, widths = (
+            [read(one) for one in row] for read in (lambda o: o.count, lambda o: o.subject.width)
+        )
+        grown = sweep_table.slope(widths, np.log10(counts)[:, None])[0]  # of log P in log width
+        assert by["P"][family][0] == pytest.approx(0.5, abs=0.02)
+        assert by["width"][family][0] == pytest.approx(0.5 * grown, abs=0.03)
+
+
+def test_data_sets_count_once_each_and_noisy_ones_and_optimisers_apart():
+    found = {
+        (data, noise, kind, hidden): np.full(3, slope + (noise > 0) + (kind == "adamw"))
+        for data, depths, slope in (("digits", (1, 2, 3), 0.1), ("diabetes", (1,), 0.3), ("iris", (1,), 0.5))
+        for hidden in depths
+        for noise in (0.0, 0.2)
+        for kind in ("sgd", "adamw")
+    }
+    reach = 4.303 * 0.2 / 3**0.5  # of Student's t with two degrees of freedom
+    for kind, noise, expected in (("sgd", "clean", 0.3), ("adamw", "noisy", 2.3), ("sgd", "both", 0.8)):
+        over_starts, over_data = summaries.mean(found, kind, noise, repetitions=10)
+        assert over_starts == pytest.approx((expected, expected, expected, 10))
+        assert over_data == pytest.approx((expected, expected - reach, expected + reach, 3), abs=1e-3)
+    rows = summaries.mean_rows({"P": found, "width": found}, 10)
+    assert [(row["optimiser"], row["slope in"], row["targets"]) for row in rows[:3]] == [
+        ("sgd", "P", "clean"), ("sgd", "P", "noisy"), ("sgd", "P", "both"),
+    ]  # fmt: skip
+    assert len(rows) == 2 * 2 * 3
+    with pytest.raises(ValueError, match="'loud'"):
+        summaries.mean(found, "sgd", "loud", 10)
+
+
+def test_what_explodes_without_a_penalty_has_no_best_one_and_enters_no_slope():
+    networks = sweep_table.read_table()
+    voids = sweep_table.select(networks, void=True)
+    assert {(one.subject.data, one.subject.recipe.optimizer) for one in voids} == {
+        ("digits", "sgd"), ("mnist-5k", "sgd"),
+    }  # fmt: skip
+    assert {(one.vary, one.subject.recipe.batch_size) for one in voids} == {("batch-size", 8)}
+    studies = sweep_table.study(networks, "B")
+    assert [len(studies["digits", kind][0]) for kind in ("sgd", "adamw")] == [2, 3]
+    half = replace(voids[0], losses=np.array([[1e9, 0.5]]), places=np.zeros(1, int))
+    assert not half.void
+
+
+def test_a_search_that_missed_what_its_neighbours_found_is_named(tmp_path):
+    row = sweep_table.read_table(path=make_table(tmp_path / "table.csv", 0.0))
+    family = ("digits", 0.0, "sgd", 1)
+    assert set(sweep_table.regions(row).values()) == {"held"}
+    one = next(one for one in row if one.subject.hidden == 1 and one.subject.width == 256)
+    whole = abs(one.places - 1) <= 1  # far left of the bowl
+    losses = np.where(whole[:, None] | (np.arange(6) < 2), one.losses, np.nan)
+    reasons = []
+    for crushed in ([0.0, 0.0], [9.0, 0.0], [9.0, 9.0]):
+        luck = np.where(whole[:, None], 0, np.array([*crushed, 0, 0, 0, 0]))
+        table = [two if two is not one else replace(one, losses=losses + luck) for two in row]
+        reasons.append(sweep_table.regions(table)[family, 256])
+    assert reasons == ["open", "open", "worse"]
+
+
+def test_no_search_of_the_table_left_a_place_that_may_be_the_best():
+    networks = sweep_table.read_table()
+    reasons = list(sweep_table.regions(networks).values())
+    assert len(reasons) == sum(map(len, sweep_table.families(networks).values()))
+    assert set(reasons) <= {"held", "worse"}
+    assert [one.subject for one in networks if search.open_places(one.losses).any()] == []
 
 
 def pretend_fashion(folder: Path) -> None:

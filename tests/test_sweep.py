@@ -144,6 +144,7 @@ def test_what_a_sweep_has_so_far_can_be_gathered_and_another_folder_is_refused(s
         (["sample", "--seeds", "9"], "11"),  # beyond the largest seed allowed
         (["nothing", "--seeds", "2"], "'nothing'"),
         (["sample", "--seeds", "2", "--jobs", "0"], "--jobs 0"),
+        (["sample", "--seeds", "2", "--only", "seed=3"], "--plan"),
         (["sample", "--seeds", "2", "--profile", "fast"], "'fast'"),
         (["sample", "--seeds", "2", "--output", "/proc/none"], "/proc/none"),
     ],
@@ -194,11 +195,35 @@ def test_a_plan_makes_a_table_and_keeps_the_rows_that_cannot_be_made_here(planne
     assert (rows[-1]["point"], rows[-1]["data"]) == ("0", "fashion-mnist")
 
 
+def test_a_part_of_a_plan_runs_again_and_the_other_rows_are_kept_in_their_places(planned):
+    plan = planned / "book" / "sweeps.yml"
+    plan.write_text("other: {notebook: sample, parts: [{data: [digits], seed: [1, 2, 4]}]}")
+    words = ["sweep", "other", "--plan", plan]
+    path = planned / "results" / "other.csv"
+    assert l2scaling(*words, project=planned).returncode == 0
+    for name in {row["point"] for row in table(path)}:  # as when points had other names
+        path.write_text(path.read_text().replace(name, name[::-1]))
+    before = table(path)
+    notebook = planned / "notebooks" / "sample.ipynb"
+    notebook.write_text(notebook.read_text().replace("n * seed", "n * seed + 1"))
+    done = l2scaling(*words, "--only", "seed=2,3", "--only", "data=digits", project=planned)
+    assert done.returncode == 0, done.stderr
+    assert "1 of 1 points done" in done.stderr
+    rows = table(path)
+    assert [row["seed"] for row in rows] == [row["seed"] for row in before]
+    again = [row for row in rows if row["seed"] == "2"]
+    assert all(int(row["square"]) == 2 * int(row["size"]) + 1 for row in again)
+    assert [row for row in rows if row not in again] == [row for row in before if row["seed"] != "2"]
+    assert {row["source"] for row in again}.isdisjoint(row["source"] for row in before)
+
+
 @pytest.mark.parametrize(
     ("plan", "words", "said"),
     [
         (PLAN, ["sample"], "unknown sweep 'sample'; allowed: other"),
         (PLAN, ["other", "--seeds", "2"], "--seeds"),
+        (PLAN, ["other", "--only", "seed"], "--only 'seed'"),
+        (PLAN, ["other", "--only", "seed=1", "--only", "data=iris"], "--only seed=1 data=iris"),
         ("[]", ["other"], "sweeps.yml is broken"),
         ("other: {notebook: sample}", ["other"], "sweeps.yml is broken ('parts')"),
         ("other: {notebook: sample, parts: [{seed: 3}]}", ["other"], "sweeps.yml is broken"),

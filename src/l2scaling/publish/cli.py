@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         _chapters: "--json",
         _parameters: "chapter --json",
         _run: "chapter -p/--parameter --profile --output --cell-timeout",
-        _sweep: "chapter --grid --seeds --plan --profile --output --jobs",
+        _sweep: "chapter --grid --seeds --plan --only --profile --output --jobs",
         _gather: "folder",
         _reproduce: "chapters --profile --output --jobs --json",
         _controls: "--jobs",
@@ -138,6 +138,10 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "--seeds": {"type": int, "metavar": "K", "help": "K seeds, counted from the chapter's own"},
     "--plan": {"type": _path, "metavar": "FILE", "help": "grids that make results/CHAPTER.csv"},
+    "--only": {
+        "action": "append", "default": [], "metavar": "NAME=V1,V2,…",
+        "help": "the points of the plan that run, the rows of others being kept; may be repeated",
+    },
     "--format": {"default": "bibtex", "help": ", ".join(citation.FORMATS)},
     "--from": {"dest": "source", "required": True, "metavar": "API", "help": "such as torch.optim.SGD"},
     "--to": {"dest": "target", "required": True, "metavar": "API", "help": "or penalty_coefficient"},
@@ -198,7 +202,11 @@ def _sweep(project: Project, options: argparse.Namespace) -> Iterable[Path]:
     if options.plan:
         if options.grid or options.seeds is not None or options.output:
             raise RequestError("--plan says it all; allowed: no --grid, --seeds or --output beside it")
-        return [sweep.table_sweep(project, options.plan, options.chapter, options.profile, options.jobs)]
+        only = [sweep.parse_axis(text, "only") for text in options.only]
+        plan, chapter, profile = options.plan, options.chapter, options.profile
+        return [sweep.table_sweep(project, plan, chapter, profile, options.jobs, only)]
+    if options.only:
+        raise RequestError("--only chooses among the points of a plan; allowed: with --plan")
     axes = [sweep.parse_axis(text) for text in options.grid]
     grid = sweep.points(project, options.chapter, axes, options.seeds, options.profile)
     sweep.sweep(project, grid, options.output, options.jobs)  # whose tables are gathered by name

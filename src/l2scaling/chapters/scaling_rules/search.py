@@ -1,6 +1,6 @@
 """The search for the best penalty coefficient of one network: what a sweep does at every point."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -44,6 +44,9 @@ LOSS_REACH, ACCURACY_REACH = 2, 1
 
 WIDE_REACH = 6
 """The same, at even places only, for a network to which coefficients found elsewhere are carried."""
+
+DIVERGED_LOSS = 1e9
+"""What stands for the loss of a network that diverged: as bad as anything. Infinity would poison sums."""
 
 
 @dataclass(frozen=True)
@@ -138,26 +141,57 @@ def train_subject(
     return trained.values["loss"][:, 0], trained.values["accuracy"][:, 0]
 
 
-class Curve(NamedTuple):
-    """Validation losses and accuracies of a search, and which were ``tried``; shape ``(17, repetitions)``.
+Middle = Callable[..., np.ndarray]
+"""A mean or a median, of an array along an axis."""
 
-    Not a number where not tried, where the network diverged, and for the accuracy of a real target.
+
+class Curve(NamedTuple):
+    """Validation losses and accuracies of a search, ``(17, repetitions)``; not a number where not tried.
+
+    A network that diverged has a loss of 1e9 and no accuracy; for a real target no network has one.
     """
 
     losses: np.ndarray
     accuracies: np.ndarray
-    tried: np.ndarray
+
+    @property
+    def tried(self) -> np.ndarray:
+        """Return which repetitions were trained at which place, ``(17, repetitions)``."""
+        return ~np.isnan(self.losses)
+
+
+def open_places(losses: np.ndarray) -> np.ndarray:
+    """Return which places, tried by a part of the repetitions, may yet prove the best; shape ``(places,)``.
+
+    ``losses``, ``(places, repetitions)``, are not a number where not tried. The best place so far has the
+    least mean of those that all repetitions tried. Another is open if the better half of its repetitions
+    did better there, on average, than the same repetitions at the best place: the same, because they
+    share their split and start, and half, because one start that is crushed by a strong penalty, or an odd
+    one of two, says little about the next. Of a single repetition half is that one. Raises
+    ``ValueError`` if no place was tried by all.
+
+    >>> losses = np.array([[0.5, 0.5, 0.5], [0.4, 0.9, np.nan], [0.6, 0.6, np.nan]])
+    >>> open_places(losses).tolist()
+    [False, True, False]
+    """
+    best = _best(losses, np.mean)
+    behind = np.sort(losses - losses[best], axis=1)  # what was not tried comes last
+    count = (~np.isnan(losses)).sum(axis=1)
+    half = np.maximum(count // 2, 1)
+    sums = np.cumsum(behind, axis=1)[np.arange(len(losses)), half - 1]
+    result: np.ndarray = (count < losses.shape[1]) & (sums < 0)
+    return result
 
 
 def search(subject: Subject, seed: int, repetitions: int, coarse: int, *, widely: bool, device: str) -> Curve:
-    """Try the coarse grid with a few repetitions, then all repetitions around each metric's optimum.
+    """Try the coarse grid with a few repetitions, then all of them wherever the optimum may lie.
 
     ``coarse`` repetitions try the even places of the lattice, and then every place up to three away
-    from the one of smallest mean loss. Two places on either side of the smallest mean loss, and one
-    on either side of the largest mean accuracy, are then tried with all ``repetitions``, until the
-    best of those lies in the middle of such a window. ``widely`` adds even places up to six away. A
-    network that diverged counts as infinitely bad. Raises ``ValueError`` unless ``coarse`` lies in
-    1 to ``repetitions``.
+    from the one of least median loss: a mean of few would follow one start that was crushed. Two places
+    on either side of the least median loss, and one on either side of the greatest median accuracy, are
+    tried with all ``repetitions``; and again around the optima of their means, and at every one of
+    ``open_places``, until no such place is left. ``widely`` adds even places up to six away. Raises
+    ``ValueError`` unless ``coarse`` lies in 1 to ``repetitions``.
 
     >>> quick = default_subject("diabetes", "sgd").trained(steps=20)
     >>> curve = search(quick, seed=0, repetitions=2, coarse=1, widely=False, device="cpu")
@@ -167,8 +201,7 @@ def search(subject: Subject, seed: int, repetitions: int, coarse: int, *, widely
     if not 1 <= coarse <= repetitions:
         raise ValueError(f"coarse {coarse}: allowed 1 to the {repetitions} repetitions")
     values = lattice(subject.recipe.optimizer)
-    shape = (PLACES, repetitions)
-    curve = Curve(np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, bool))
+    curve = Curve(*np.full((2, PLACES, repetitions), np.nan))
     even: np.ndarray = np.arange(PLACES) % 2 == 0
 
     def fill(wanted: np.ndarray, count: int) -> None:
@@ -176,35 +209,40 @@ def search(subject: Subject, seed: int, repetitions: int, coarse: int, *, widely
             missing = np.flatnonzero(wanted & ~curve.tried[:, repetition])
             if len(missing):
                 losses, accuracies = train_subject(subject, values[missing], seed, repetition, device)
-                curve.losses[missing, repetition] = losses
+                curve.losses[missing, repetition] = np.nan_to_num(losses, nan=DIVERGED_LOSS)
                 curve.accuracies[missing, repetition] = accuracies
-                curve.tried[missing, repetition] = True
 
-    def near_best(count: int) -> np.ndarray:
-        """Around the optima of the places tried ``count`` times, the same repetitions for all."""
-        tried = np.asarray(curve.tried[:, :count].all(1))
-        near: np.ndarray = _around(tried, curve.losses[:, :count], LOSS_REACH)
+    def near_best(count: int, middle: Middle) -> np.ndarray:
+        """Around the optima of the places that ``count`` repetitions tried, the same for all."""
+        near = _around(curve.losses[:, :count], middle, LOSS_REACH)
         if not np.isnan(curve.accuracies).all():
-            near = near | _around(tried, -curve.accuracies[:, :count], ACCURACY_REACH)
+            wrong = np.where(curve.tried & np.isnan(curve.accuracies), np.inf, -curve.accuracies)
+            near = near | _around(wrong[:, :count], middle, ACCURACY_REACH)
         return near
 
     fill(even, coarse)
-    fill(_around(even, curve.losses[:, :coarse], FINE_REACH), coarse)
-    wanted = near_best(coarse)
-    while not curve.tried[wanted].all():
+    fill(_around(curve.losses[:, :coarse], np.median, FINE_REACH), coarse)
+    wanted = near_best(coarse, np.median)
+    while True:
         fill(wanted, repetitions)
-        wanted = near_best(repetitions)
+        wanted = near_best(repetitions, np.mean) | open_places(curve.losses)
+        if curve.tried[wanted].all():
+            break
     if widely:
-        full = np.asarray(curve.tried.all(1))
-        fill(even & _around(full, curve.losses, WIDE_REACH), repetitions)
+        fill(even & _around(curve.losses, np.mean, WIDE_REACH), repetitions)
     return curve
 
 
-def _around(among: np.ndarray, badness: np.ndarray, reach: int) -> np.ndarray:
-    """Return the places up to ``reach`` from the best on average of those ``among``; shape ``(17,)``."""
-    means = np.where(np.isnan(badness), np.inf, badness).mean(axis=1)
-    best = np.where(among, means, np.inf).argmin()
-    return np.abs(np.arange(PLACES) - best) <= reach
+def _best(badness: np.ndarray, middle: Middle) -> int:
+    """Return the place of the least ``middle`` among those that all repetitions tried."""
+    among = np.flatnonzero(~np.isnan(badness).any(axis=1))
+    return int(among[middle(badness[among], axis=1).argmin()])
+
+
+def _around(badness: np.ndarray, middle: Middle, reach: int) -> np.ndarray:
+    """Return the places up to ``reach`` from the best; shape ``(17,)``."""
+    near: np.ndarray = np.abs(np.arange(PLACES) - _best(badness, middle)) <= reach
+    return near
 
 
 STUDIES = (
@@ -270,7 +308,7 @@ def rows(
 
     >>> losses = np.full((17, 2), np.nan)
     >>> losses[8] = 0.5, 0.25
-    >>> curve = Curve(losses, 0 * losses + 0.9, ~np.isnan(losses))
+    >>> curve = Curve(losses, 0 * losses + 0.9)
     >>> (row,) = rows(default_subject("digits", "sgd"), "width", curve, seed=0, seconds=1.0)
     >>> row["P"], row["c"], row["losses"], row["accuracies"]
     (4736, 0.006309573, '0.5000;0.2500', '0.9000;0.9000')
@@ -287,7 +325,7 @@ def rows(
     for place in np.flatnonzero(curve.tried.any(axis=1)):
         count = int(curve.tried[place].sum())
         accuracies = _joined(curve.accuracies[place, :count]) if classes else ""
-        losses = _joined(curve.losses[place, :count])
+        losses = _joined(np.where(curve.losses[place] == DIVERGED_LOSS, np.nan, curve.losses[place])[:count])
         table.append(
             {**common, "c": float(f"{values[place]:.7g}"), "losses": losses, "accuracies": accuracies}
         )

@@ -35,8 +35,6 @@ MOVERS = {
 }  # fmt: skip
 """What the best λ may move with, and the study of the sweep that varies it."""
 
-_DIVERGED_LOSS = 1e9  # as bad as anything; infinity would poison weighted sums
-
 OWN = {"data": str, "noise": float, "hidden": int, "width": int, "samples": int}
 RECIPE = {"optimizer": str, "learning_rate": float, "momentum": float, "steps": int, "batch_size": int}
 """Columns that say what was trained, and how."""
@@ -76,6 +74,15 @@ class Network:
     def classifies(self) -> bool:
         """Whether its target is a class, so that it has accuracies."""
         return not np.isnan(self.accuracies).all()
+
+    @property
+    def void(self) -> bool:
+        """Whether it diverges in more than half of its repetitions under the least coefficient tried.
+
+        Then it has no best one: what is least bad is what stops most explosions.
+        """
+        least = self.losses[self.places.argmin()]
+        return bool(np.mean(least[~np.isnan(least)] == search.DIVERGED_LOSS) > 0.5)
 
 
 def table_path(name: str = "scaling-rules.csv") -> Path:
@@ -127,7 +134,7 @@ def _network(rows: list[dict[str, str]], penalty: str, loss: str) -> Network:
     return Network(
         subject, first["vary"], int(first["P"]), int(first["seed"]), float(first["search_seconds"]), places,
         tried / units[penalty] * (subject.samples if loss == "sum" else 1),
-        np.where(diverged, _DIVERGED_LOSS, losses),
+        np.where(diverged, search.DIVERGED_LOSS, losses),
         np.where(diverged & bool(first["accuracies"]), 0.0, accuracies),
     )  # fmt: skip
 
@@ -139,17 +146,17 @@ def _numbers(text: str, most: int) -> list[float]:
 
 
 def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
-    """Return the networks whose ``vary``, or subject, has the wanted values; a tuple lists several.
+    """Return the networks that have the wanted values, or their subjects; a tuple lists several.
 
     >>> subject = search.default_subject("digits", "sgd")
-    >>> one = Network(subject, "width", 4736, 0, 1.0, *np.zeros((4, 1)))
-    >>> len(select([one], data="digits", hidden=(1, 2))), len(select([one], vary="steps"))
+    >>> one = Network(subject, "width", 4736, 0, 1.0, np.zeros(1), *np.zeros((3, 1, 1)))
+    >>> len(select([one], data="digits", hidden=(1, 2))), len(select([one], void=True))
     (1, 0)
     """
 
     def fits(network: Network) -> bool:
         return all(
-            (getattr(network, name) if name == "vary" else getattr(network.subject, name))
+            getattr(network if hasattr(network, name) else network.subject, name)
             in (values if isinstance(values, tuple) else (values,))
             for name, values in wanted.items()
         )
@@ -158,21 +165,59 @@ def select(networks: Iterable[Network], **wanted: object) -> list[Network]:
 
 
 def families(networks: Iterable[Network]) -> dict[Family, list[Network]]:
-    """Return the width series: the networks alike in data, noise, optimiser and depth, by width."""
+    """Return the width series: the networks alike in data, noise, optimiser and depth, by width.
+
+    Those that are void are left out.
+    """
     found: dict[Family, list[Network]] = {}
     for one in sorted(networks, key=lambda one: one.subject.width):
-        if one.vary.startswith("width"):
+        if one.vary.startswith("width") and not one.void:
             subject = one.subject
             key = (subject.data, subject.noise, subject.recipe.optimizer, subject.hidden)
             found.setdefault(key, []).append(one)
     return found
 
 
+def regions(networks: Iterable[Network]) -> dict[tuple[Family, int], str]:
+    """Say of every network of a width series, by width, why its search may have missed no better place.
+
+    The best places by loss of the next narrower and the next wider network of its family are where to
+    look. ``held`` if all its repetitions tried both; ``worse`` if one was tried in part, with a loss that
+    even in the better half of these repetitions was above that of the best place; ``open`` otherwise,
+    which a search does not leave (``search.open_places``). For a place not tried at all stand those next to
+    it that were.
+    """
+    found: dict[tuple[Family, int], str] = {}
+    for family, row in families(networks).items():
+        optima = [_optimum(one) for one in row]
+        for k, one in enumerate(row):
+            reasons = {_reason(one, place) for place in optima[max(k - 1, 0) : k + 2]}
+            found[family, one.subject.width] = next(
+                why for why in ("open", "worse", "held") if why in reasons
+            )
+    return found
+
+
+def _optimum(network: Network) -> int:
+    whole, means = _whole(network, "loss", np.full((1, network.losses.shape[1]), 1.0))
+    return int(network.places[whole][means[0].argmin()])
+
+
+def _reason(network: Network, place: int) -> str:
+    away = np.abs(network.places - place)
+    nearest = away == away.min()
+    if search.open_places(network.losses)[nearest].any():
+        return "open"
+    whole = away.min() == 0 and not np.isnan(network.losses[nearest]).any()
+    return "held" if whole else "worse"
+
+
 def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple[list[Network], np.ndarray]]:
     """Return the networks, and values, of a study with clean targets, one a data set and optimiser.
 
     ``what`` is a key of ``MOVERS``; all networks have one hidden layer and differ in that alone, but
-    that other samples and batches come with as many epochs. Raises ``ValueError`` for another word.
+    that other samples and batches come with as many epochs. Those that are void are left out. Raises
+    ``ValueError`` for another word.
     """
     if what not in MOVERS:
         raise ValueError(f"study {what!r} is unknown; allowed: {', '.join(MOVERS)}")
@@ -184,7 +229,7 @@ def study(networks: Iterable[Network], what: str) -> dict[tuple[str, str], tuple
         return getattr(one.subject if name == "samples" else one.subject.recipe, name)
 
     found: dict[tuple[str, str], list[Network]] = {}
-    for one in networks:
+    for one in select(networks, void=False):
         subject = one.subject
         # the default network was searched in its width series
         default = what in ("T", "B") and one.vary == "width" and subject.width == 64
@@ -307,7 +352,8 @@ def carried(
 def trainable(networks: Iterable[Network]) -> tuple[list[Network], list[Network], list[Network]]:
     """Divide networks by their data: that always here, that optional and here, that optional and not.
 
-    >>> one = Network(search.default_subject("digits", "sgd"), "width", 4736, 0, 1.0, *np.zeros((4, 1)))
+    >>> subject = search.default_subject("digits", "sgd")
+    >>> one = Network(subject, "width", 4736, 0, 1.0, np.zeros(1), *np.zeros((3, 1, 1)))
     >>> [len(part) for part in trainable([one])]
     [1, 0, 0]
     """
@@ -346,26 +392,5 @@ def audit(
         tried = ~np.isnan(tabled)
         coefficients = search.lattice(network.subject.recipe.optimizer)[network.places[tried]]
         live, _ = search.train_subject(network.subject, coefficients, network.seed, repetition, device)
-        found.append((network, tabled[tried], np.where(np.isnan(live), _DIVERGED_LOSS, live)))
+        found.append((network, tabled[tried], np.where(np.isnan(live), search.DIVERGED_LOSS, live)))
     return found
-
-
-def slope_rows(slopes: dict[str, dict[Family, np.ndarray]]) -> list[dict[str, str | int | float]]:
-    """Return a table of slopes, a row a metric, data set and optimiser, averaged over noise and depth.
-
-    ``slopes[metric]`` maps families to ``(B,)``, the estimate first. The last column lists those of
-    the five proposed exponents that the interval leaves out.
-    """
-    rows: list[dict[str, str | int | float]] = []
-    for metric, found in slopes.items():
-        for data, optimizer in dict.fromkeys((family[0], family[2]) for family in found):
-            own = [values for family, values in found.items() if (family[0], family[2]) == (data, optimizer)]
-            middle, low, high = interval(np.mean(own, axis=0))
-            out = [f"{exponent:g}" for exponent in EXPONENTS if not low <= exponent <= high]
-            rows.append(
-                {
-                    "metric": metric, "data set": data, "optimiser": optimizer, "slope in P": middle,
-                    "low": low, "high": high, "excluded": ", ".join(out) or "none",
-                }
-            )  # fmt: skip
-    return rows

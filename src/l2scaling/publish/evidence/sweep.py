@@ -7,7 +7,7 @@ import json
 import math
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -24,10 +24,11 @@ from l2scaling.publish.runs.request import Request
 
 MOST_POINTS = 10_000
 PLAN_FORM = "chapter, then its notebook and its parts, a list with values for each parameter"
+Axis = tuple[str, list[str]]
 
 
 def points(
-    project: Project, chapter: str, grid: Sequence[tuple[str, list[str]]], seeds: int | None, profile: str
+    project: Project, chapter: str, grid: Sequence[Axis], seeds: int | None, profile: str
 ) -> list[many.Point]:
     """Return the points of a grid, every one of them checked, in the grid's order.
 
@@ -62,8 +63,8 @@ def points(
     return [many.Point(chapter, profile, dict(zip(axes, values, strict=True))) for values in product]
 
 
-def parse_axis(text: str) -> tuple[str, list[str]]:
-    """Read ``NAME=v1,v2``; a value that is a list keeps the commas inside its brackets.
+def parse_axis(text: str, option: str = "grid") -> Axis:
+    """Read the ``NAME=v1,v2`` of an option; a value that is a list keeps the commas inside its brackets.
 
     >>> parse_axis("widths=[8, 16],[32]")
     ('widths', ['[8, 16]', '[32]'])
@@ -79,7 +80,7 @@ def parse_axis(text: str) -> tuple[str, list[str]]:
             parts[-1] += letter
     parts = [part.strip() for part in parts]
     if not name or not equals or not all(parts):
-        raise RequestError(f"--grid {text!r} cannot be read; allowed: NAME=value,value,…")
+        raise RequestError(f"--{option} {text!r} cannot be read; allowed: NAME=value,value,…")
     return name, parts
 
 
@@ -99,28 +100,48 @@ def sweep(project: Project, grid: Sequence[many.Point], output: Path | None, job
     return folder
 
 
-def table_sweep(project: Project, plan: Path, chapter: str, profile: str, jobs: int | None) -> Path:
+def table_sweep(
+    project: Project, plan: Path, chapter: str, profile: str, jobs: int | None, only: Sequence[Axis] = ()
+) -> Path:
     """Run the sweep that a plan has for a chapter, write ``results/CHAPTER.csv`` and return its path.
 
-    The published rows of a data set that cannot be loaded here are kept, and standard error says so.
-    Raises ``RequestError`` for a plan that cannot be read and where rows that are kept have other columns,
-    ``RunError`` if a point fails; the table is replaced by a whole one only.
+    ``only`` names values of parameters: points of the plan with others do not run, and their published rows
+    are kept. So are those of a data set that cannot be loaded here, and standard error says so. Rows stand
+    in the plan's order. Raises ``RequestError`` for a plan that cannot be read, if no point has the values
+    of ``only``, and where rows that are kept have other columns, ``RunError`` if a point fails; the table is
+    replaced by a whole one only.
     """
     path = project.results / f"{chapter}.csv"
     grid = planned_grid(project, plan, chapter, profile)
-    missing = _missing({one.values.get("data", "") for one in grid} - {""})
-    kept = [row for row in _read_table(path) if row.get("data") in missing] if missing else []
+    chosen = [one for one in grid if all(one.values.get(name) in values for name, values in only)]
+    missing = _missing({one.values.get("data", "") for one in chosen} - {""})
     for cause in missing.values():
         print(f"sweep: {cause}; its rows in results/{path.name} are kept", file=sys.stderr)
-    here = [one for one in grid if one.values.get("data") not in missing]
+    here = [one for one in chosen if one.values.get("data") not in missing]
+    if not here:
+        said = " ".join(f"{name}={','.join(values)}" for name, values in only)
+        raise RequestError(
+            f"--only {said}: no point of {plan.name} that can run here is that; allowed: values of its parts"
+        )
+    kept = [
+        row
+        for row in (_read_table(path) if only or missing else [])
+        if row.get("data") in missing or (only and _place(row, here) == len(here))
+    ]
     rows = _read_table(sweep(project, here, project.build / "sweeps" / chapter, jobs) / "rows.csv")
     if other := [row for row in kept if list(row) != list(rows[0])]:
         raise RequestError(
             f"results/{path.name} has columns {', '.join(map(str, other[0]))}, "
             f"this sweep {', '.join(rows[0])}; allowed: the same, where rows are kept; it is untouched"
         )
-    _write(path, _table([*rows, *kept]))
+    _write(path, _table(sorted([*rows, *kept], key=lambda row: _place(row, grid))))
     return path
+
+
+def _place(row: Mapping[str, str], grid: Sequence[many.Point]) -> int:
+    """Return where the point of a row stands in a grid, by its values, or the grid's length if nowhere."""
+    fits = (all(row.get(name) == value for name, value in one.values.items()) for one in grid)
+    return next((place for place, fit in enumerate(fits) if fit), len(grid))
 
 
 def planned_grid(project: Project, plan: Path, chapter: str, profile: str) -> list[many.Point]:
