@@ -18,4 +18,5 @@ __all__ = [
     "stability",
     "stationary_point",
     "tuning",
+    "widening",
 ]
