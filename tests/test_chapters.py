@@ -168,6 +168,17 @@ def test_every_declared_parameter_is_read_and_seed_is_one(chapter):
     assert ("seed", "int") in {(parameter.name, parameter.type) for parameter in parameters}
 
 
+TRYING = {chapter for claim in read_claims(PROJECT) for chapter in claim.chapters}
+
+
+@pytest.mark.parametrize("chapter", [one for one in CHAPTERS if one in TRYING])
+def test_a_chapter_that_tries_claims_reports_how_large_its_networks_are(chapter):
+    code = ast.parse("\n".join(cell.source for cell in cells(chapter, "code")))
+    calls = [node for node in ast.walk(code) if isinstance(node, ast.Call)]
+    reported = {word.arg for call in calls if ast.unparse(call.func) == "report" for word in call.keywords}
+    assert reported & {"largest_trained", "largest_drawn"}
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_code_cells_are_short_and_predictions_come_first(chapter):
     sources = [cell.source for cell in cells(chapter, "code") if layout.kind(cell) != "imports"]
