@@ -36,11 +36,13 @@ scale of each entry, with decoupled decay; the same with the penalty in the grad
 def polar(matrix: Tensor) -> Tensor:
     """Return the matrix with every singular value replaced by one, but those of rounding by zero.
 
+    Rounding is what lies below the root of the precision, relative to the largest.
+
     >>> polar(torch.tensor([[0.0, -3.0], [0.0, 0.0]])).tolist()
     [[0.0, -1.0], [0.0, 0.0]]
     """
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    kept = values > values[0] * max(matrix.shape) * 10 * torch.finfo(matrix.dtype).eps
+    kept = values > values[0] * torch.finfo(matrix.dtype).eps ** 0.5
     return (left * kept) @ right
 
 
