@@ -1,6 +1,7 @@
 """Evidence: each kind of prediction can be met and missed; nothing slips through."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -8,8 +9,11 @@ import pytest
 
 from l2scaling.chapters.penalty_and_pull.figures import Series, power_laws
 from l2scaling.evidence import MIME, Evidence, Prediction, Predictions, records_table
-from l2scaling.publish.evidence.claims import Claim, verdict
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.evidence.claims import Claim, read_claims, verdict
 from l2scaling.publish.evidence.results import same as unmoved
+from l2scaling.publish.pages.ledger import record_anchor, verdict_counts, verdicts_page
+from l2scaling.publish.project import Project
 
 
 def prediction(kind="equals", predicted=1.0, margin=0.1, claim="A3", quantity="a slope"):
@@ -114,6 +118,61 @@ def test_the_rule_of_verdicts():
     left_open = replace(claim, ruling="open", answer="fails")
     assert verdict(left_open, [met], both) == "fails"
     assert verdict(left_open, [missed], both) == "fails; 1 of 1 records not met"
+    again = replace(claim, reconsidered="holds")
+    assert verdict(again, [met], both) == "holds, reconsidered: conditional was predicted"
+    assert verdict(again, [met], ["one"]) == "holds, so far, reconsidered: conditional was predicted"
+    assert verdict(again, [missed], both) == f"open, {predicted}; 1 of 1 records not met"
+    assert verdict(again, [], both) == "not yet tried"
+
+
+TRIED = "- {id: A1, source: T1, who: x, claim: y, ruling: fails, chapters: [one], because: z"
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ("", "no condition"),
+        (", condition: here", "no regime"),
+        (", regime: SGD", "no condition"),
+        (", condition: in more than five words indeed, regime: SGD", "more than five words"),
+        (", condition: here, regime: SGD, reconsidered: fails", "by another"),
+        (", condition: here, regime: SGD, reconsidered: holds, answer: holds", "a ruling that decides"),
+        (", condition: here, regime: SGD, looked: [size]", "claim number 1"),
+        (", condition: here, regime: SGD, looked: {size: 1}", "a field is no text"),
+        (", condition: here, regime: SGD, reconsidered: holds, looked: {size: it was small}", None),
+    ],
+)
+def test_claims_that_contradict_themselves_are_refused(tmp_path, more, fault):
+    (tmp_path / "book").mkdir()
+    path = tmp_path / "book" / "claims.yml"
+    path.write_text(TRIED + more + "}\n")
+    with pytest.raises(RequestError, match=fault) if fault else nullcontext():
+        assert read_claims(Project(tmp_path))[0].reconsidered == "holds"
+    path.write_text(
+        "- {id: A1, source: T1, who: x, claim: y, ruling: fails, chapters: [one], reconsidered: holds}"
+    )
+    with pytest.raises(RequestError, match="reconsidered without a reason"):
+        read_claims(Project(tmp_path))
+
+
+def test_the_ledger_shows_condition_regime_and_what_was_met_after_a_look():
+    kept, late = replace(judged(1.0), quantity="early"), replace(judged(1.0), quantity="late")
+    claim = Claim(
+        "A3", "T1", "the asker", "It grows", "fails", ("one",), because="It does.", reconsidered="holds",
+        condition="at the start", regime="SGD · 2 layers · digits", looked={"late": "it was added"},
+    )  # fmt: skip
+    untried = replace(claim, id="A4", chapters=("two",))
+    page = verdicts_page([claim, untried], [kept, late], {"one": "One"}, [])
+    summary, _, section = page.partition("{#claim-a3}")
+    words = "holds, reconsidered: fails was predicted | at the start | SGD · 2 layers · digits |"
+    assert f"| [A3](#claim-a3) | It grows | {words}" in summary
+    assert "| not yet tried |  |  |" in summary
+    first, second = [line for line in section.splitlines() if "| equals |" in line]
+    assert "| met |" in first
+    assert "| met, after a look |" in second
+    assert f"After a look: [late](#{record_anchor(late)}): it was added." in section
+    assert "1 hold" in verdict_counts([claim], [kept], ["one"])
+    assert "in 1 all were met and the ruling was reconsidered" in verdict_counts([claim], [kept], ["one"])
 
 
 @pytest.mark.parametrize(

@@ -273,7 +273,18 @@ def broken(text: str) -> st.SearchStrategy[str]:
     )
 
 
-CLAIMS = "- {id: A1, source: T1, who: the asker, claim: All is well, ruling: holds, chapters: [sample]}\n"
+CLAIMS = """- id: A1
+  source: T1
+  who: the asker
+  claim: All is well
+  ruling: fails
+  reconsidered: holds
+  chapters: [sample]
+  because: It is
+  condition: in one place
+  regime: SGD · 1 layer · one weight
+  looked: {size: it was small}
+"""
 TEXTS = {
     "notebooks/profiles.yml": "sample:\n  quick:\n    pause: 0.25\n    sizes: [1, 2]\n",
     "book/claims.yml": CLAIMS,

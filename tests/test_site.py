@@ -95,6 +95,7 @@ def test_each_claim_has_its_place_speaker_source_and_verdict(quick_site, pages):
         assert f"Said by: {claim.who}" in section
         assert f'href="{claims.SOURCES[claim.source][1]}"' in section
         assert "Verdict: <strong>" in section
+        assert section.count("After a look: ") == len(claim.looked)
         assert ("not yet tried" in section) == ("<table" not in section)
 
 

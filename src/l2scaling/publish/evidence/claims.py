@@ -1,7 +1,7 @@
 """Claims: what is on trial, and the rule by which records decide."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from l2scaling.evidence import Record
@@ -39,6 +39,10 @@ class Claim:
     ``ruling`` is the ruling predicted; ``chapters`` are those whose records decide; ``because``
     is the reason, written once there are records. ``answer`` is the ruling argued from the records
     where ``ruling`` does not decide: it predicted nothing, being ``open``, or a record missed.
+    ``reconsidered`` replaces a predicted ruling whose records were all met, where a later reading found
+    it unfair to the speaker's words. ``condition`` is that of the ruling, in at most five words, and
+    ``regime`` says with which optimiser, depth, data and size it was tried. ``looked`` names by their
+    quantity the records that were added or changed after results had been seen, and says how.
     """
 
     id: str
@@ -49,6 +53,10 @@ class Claim:
     chapters: tuple[str, ...]
     because: str = ""
     answer: str = ""
+    reconsidered: str = ""
+    condition: str = ""
+    regime: str = ""
+    looked: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_claims(project: Project) -> list[Claim]:
@@ -65,17 +73,34 @@ def _claim(number: int, entry: Any) -> Claim:
         claim = Claim(**(entry | {"chapters": tuple(entry["chapters"])}))
         if claim.source not in SOURCES:
             raise TypeError(f"its source is {claim.source!r}")
-        words = [value for name, value in vars(claim).items() if name != "chapters"]
-        if not all(isinstance(one, str) for one in (*words, *entry["chapters"])):
+        words = [value for name, value in vars(claim).items() if name not in ("chapters", "looked")]
+        if not all(
+            isinstance(one, str)
+            for one in (*words, *entry["chapters"], *claim.looked.keys(), *claim.looked.values())
+        ):
             raise TypeError("a field is no text")
-    except (TypeError, KeyError) as error:
+        _check(claim)
+    except (TypeError, KeyError, AttributeError) as error:
         raise RequestError(
             f"claims.yml is broken (claim number {number}: {brief(error)}); allowed: {_CLAIMS_FORM}"
         ) from error
     return claim
 
 
-UNTRIED = "not yet tried"
+def _check(claim: Claim) -> None:
+    """Raise ``TypeError`` for a claim whose fields contradict each other."""
+    if claim.because and not (claim.condition and claim.regime):
+        raise TypeError("it has a reason, and no condition or no regime")
+    if len(claim.condition.split()) > 5:
+        raise TypeError(f"its condition {claim.condition!r} has more than five words")
+    if claim.reconsidered:
+        if not claim.because:
+            raise TypeError("it is reconsidered without a reason")
+        if claim.answer or claim.reconsidered == claim.ruling:
+            raise TypeError("only a ruling that decides is reconsidered, and by another")
+
+
+UNTRIED, RECONSIDERED = "not yet tried", "reconsidered"
 
 
 def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) -> str:
@@ -83,16 +108,25 @@ def verdict(claim: Claim, records: Sequence[Record], chapters: Sequence[str]) ->
 
     Without records the claim is not yet tried. If all records meet their predictions, the ruling that
     we predicted stands: finally when every chapter that the claim needs has reported, "so far" before
-    that. If any misses, our prediction no longer decides: the ruling is the ``answer`` that argues from
-    all records, next to what we had predicted and how many of them missed; without an answer the
-    claim is open. A claim for which no ruling was predicted is answered likewise.
+    that. Where a later reading found that ruling unfair to what was said, the ``reconsidered`` one takes
+    its place and the verdict says what had been predicted. If any misses, our prediction no longer
+    decides: the ruling is the ``answer`` that argues from all records, next to what we had predicted and
+    how many of them missed; without an answer the claim is open. A claim for which no ruling was
+    predicted is answered likewise.
+
+    >>> met = Record("A1", "one", "size", "exact", 1.0, 1.0, 1.0, 1.0, 0.0, 1, True)
+    >>> claim = Claim("A1", "T1", "the asker", "All is well", "fails", ("one",), reconsidered="holds")
+    >>> verdict(claim, [met], ["one"])
+    'holds, reconsidered: fails was predicted'
     """
     if not records:
         return UNTRIED
     missed = sum(not record.holds for record in records)
     if not missed:
         ruling = claim.answer if claim.ruling == "open" and claim.answer else claim.ruling
-        return ruling if set(claim.chapters) <= set(chapters) else f"{ruling}, so far"
+        ruling = claim.reconsidered or ruling
+        ruling += "" if set(claim.chapters) <= set(chapters) else ", so far"
+        return ruling + (f", {RECONSIDERED}: {claim.ruling} was predicted" if claim.reconsidered else "")
     ruling = claim.answer or "open"
     before = "" if claim.ruling in (ruling, "open") else f", where {claim.ruling} was predicted"
     return f"{ruling}{before}; {missed} of {len(records)} records not met"

@@ -9,7 +9,15 @@ import nbformat
 
 from l2scaling.evidence import Record, evidence_tables, number
 from l2scaling.measuring.intervals import LEVEL
-from l2scaling.publish.evidence.claims import SOURCES, UNTRIED, Claim, claim_anchor, claim_link, verdict
+from l2scaling.publish.evidence.claims import (
+    RECONSIDERED,
+    SOURCES,
+    UNTRIED,
+    Claim,
+    claim_anchor,
+    claim_link,
+    verdict,
+)
 from l2scaling.publish.evidence.controls import Outcome
 from l2scaling.publish.evidence.robustness import Finding
 from l2scaling.publish.runs.parameters import Parameter
@@ -87,7 +95,7 @@ def _named(quantity: str | None, claim: str | None) -> str:
 def verdicts_page(
     claims: Sequence[Claim], records: Sequence[Record], titles: dict[str, str], broken: Collection[str]
 ) -> str:
-    """Return all claims with speaker, source, verdict, records and chapters.
+    """Return all claims with speaker, source, verdict, its condition and regime, records and chapters.
 
     ``titles`` maps the name of each chapter in the book to its title; ``broken`` are the claims that the
     page of controls shows.
@@ -96,9 +104,11 @@ def verdicts_page(
     for claim in claims:
         own = [record for record in records if record.claim == claim.id]
         ruling = verdict(claim, own, list(titles))
-        summary.append(f"{claim_link(claim.id)} | {claim.claim} | {ruling}")
+        where = (claim.condition, claim.regime) if own else ("", "")
+        summary.append(" | ".join([claim_link(claim.id), claim.claim, ruling, *where]))
         sections.append(_section(claim, own, ruling, titles, broken=claim.id in broken))
-    return "\n".join([_table("claim | in short | verdict", summary), "\n\n".join(sections), ""])
+    table = _table("claim | in short | verdict | condition | regime", summary)
+    return "\n".join(["{.stacked}", table, "\n\n".join(sections), ""])
 
 
 def _section(
@@ -114,8 +124,9 @@ def _section(
         f"Verdict: **{ruling}**.",
     ]
     if records:
-        linked = [replace(one, quantity=f"[{one.quantity}](#{record_anchor(one)})") for one in records]
-        lines += [claim.because, evidence_tables(linked, claims=False)]
+        if claim.condition:
+            lines.append(f"Condition: {claim.condition}. Regime: {claim.regime}.")
+        lines += [claim.because, _marked_tables(records, claim.looked)]
     if done:
         lines.append(f"Tried in: {'; '.join(done)}.")
         if broken:
@@ -123,6 +134,19 @@ def _section(
     if awaited:
         lines.append(f"Awaits: {', '.join(awaited)}.")
     return "\n\n".join(lines)
+
+
+def _marked_tables(records: Sequence[Record], looked: Mapping[str, str]) -> str:
+    """Return a claim's records, linked to their chapters, those met after a look marked and explained."""
+    links = {one.quantity: f"[{one.quantity}](#{record_anchor(one)})" for one in records}
+    text = evidence_tables([replace(one, quantity=links[one.quantity]) for one in records], claims=False)
+    marked = {links[quantity]: why for quantity, why in looked.items() if quantity in links}
+    lines = [
+        line.replace("| met |", "| met, after a look |") if any(one in line for one in marked) else line
+        for line in text.splitlines()
+    ]
+    notes = [f"- After a look: {link}: {why}." for link, why in marked.items()]
+    return "\n".join([*lines, *(["", *notes] if notes else [])])
 
 
 def record_anchor(record: Record) -> str:
@@ -170,10 +194,12 @@ def verdict_counts(claims: Sequence[Claim], records: Sequence[Record], chapters:
         if (count := sum(state.startswith(word) for state in tried))
     )
     missed = sum("not met" in state for state in tried)
-    partly = sum(state.endswith("so far") for state in tried)
+    partly = sum("so far" in state for state in tried)
+    again = sum(RECONSIDERED in state for state in tried)
     return (
         f"Of {len(states)} claims, {len(tried)} have been tried: {counts}. In {missed} of them at least one "
         "of our own predictions was not met"
+        + (f"; in {again} all were met and the ruling was reconsidered all the same" if again else "")
         + (f"; {partly} await a chapter" if partly else "")
         + (f"; {len(states) - len(tried)} are not yet tried" if len(tried) < len(states) else "")
         + ".\n"
