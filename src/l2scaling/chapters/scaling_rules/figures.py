@@ -85,8 +85,7 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
             places = [pairs.index((data, optimizer)) + offset for data, _, optimizer, _ in families]
             look = _look(families[0]) | {"linestyle": "none"}
             bars(axes, places, _bands(values), across=True, **look)
-        ends = min(-1.2, *(one[0] for one in found.values())), max(1.2, *(one[0] for one in found.values()))
-        axes.set(xlabel=f"slope {words}", xlim=ends, xticks=EXPONENTS[::2])
+        axes.set(xlabel=f"slope {words}", xticks=EXPONENTS[::2])
     rows(row[0], [", ".join(pair) for pair in pairs])
     legend(figure, 3)
     told = "; ".join(
