@@ -69,14 +69,14 @@ def optima(sizes: Mapping[Family, np.ndarray], best: Mapping[Family, np.ndarray]
 
 
 def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
-    """Draw the slope of the best λ in P with its interval, a panel a metric, a row a data set and optimiser.
+    """Draw the slope of the best λ with its interval, a row a data set and optimiser.
 
-    Each panel maps families to ``(B,)``, the estimate first. Dotted lines stand at the five exponents
-    that somebody has proposed.
+    Each panel, named by what the slope is in and by which metric, maps families to ``(B,)``, the estimate
+    first. Dotted lines stand at the five exponents that somebody has proposed.
     """
     pairs = list(dict.fromkeys((data, optimizer) for one in panels.values() for data, _, optimizer, _ in one))
     figure, row = subplots(len(panels), height=0.62 * len(pairs) + 1.4, share_y=True)
-    for axes, (metric, found) in zip(row, panels.items(), strict=True):
+    for axes, (words, found) in zip(row, panels.items(), strict=True):
         for exponent in EXPONENTS:
             axes.axvline(exponent, color="0.25", linestyle=":", linewidth=1)
         for (hidden, noise), alike in groupby(_in_order(found), _kind):
@@ -85,16 +85,17 @@ def slopes(panels: Mapping[str, Mapping[Family, np.ndarray]]) -> Picture:
             places = [pairs.index((data, optimizer)) + offset for data, _, optimizer, _ in families]
             look = _look(families[0]) | {"linestyle": "none"}
             bars(axes, places, _bands(values), across=True, **look)
-        axes.set(xlabel=f"slope of the best λ in P, by {metric}", xlim=(-3.0, 1.4), xticks=EXPONENTS)
+        axes.set(xlabel=f"slope {words}", xticks=EXPONENTS[::2])
     rows(row[0], [", ".join(pair) for pair in pairs])
     legend(figure, 3)
     told = "; ".join(
-        f"by {metric} {np.mean(centres):.2f} on average over {len(centres)} families, "
+        f"{words} under {optimizer} {np.mean(centres):.2f} on average over {len(centres)} families, "
         f"{min(centres):.2f} to {max(centres):.2f}"
-        for metric, found in panels.items()
-        if (centres := [one[0] for one in found.values()])
+        for words, found in panels.items()
+        for optimizer in _OPTIMIZERS
+        if (centres := [one[0] for family, one in found.items() if family[2] == optimizer])
     )
-    return Picture(figure, f"Slopes of the best λ in the number of weights: {told}.")
+    return Picture(figure, f"Slopes of the best λ: {told}.")
 
 
 def regrets(panels: Mapping[str, Mapping[str, Mapping[Family, np.ndarray]]]) -> Picture:
@@ -128,12 +129,14 @@ def regrets(panels: Mapping[str, Mapping[str, Mapping[Family, np.ndarray]]]) -> 
 
 
 def movers(
-    spans: Mapping[str, Sequence[float]], found: Mapping[str, Mapping[tuple[str, str], np.ndarray]]
+    spans: Mapping[str, Mapping[str, Sequence[float]]],
+    found: Mapping[str, Mapping[tuple[str, str], np.ndarray]],
 ) -> Picture:
     """Draw decades that the best λ moves a decade of each setting, and over all that was tried of it.
 
-    ``found[what]`` maps data set and optimiser to slopes ``(B,)``; ``spans[what]`` lists decades between
-    the lowest and the highest best λ, one a data set and optimiser.
+    ``found[what]`` maps data set and optimiser to slopes ``(B,)``; ``spans[what]`` maps an optimiser, or
+    another word for what moved without one, to decades between the lowest and the highest best λ, one a
+    data set.
     """
     figure, (left, right) = subplots(2, height=3.8)
     pairs = list(dict.fromkeys(pair for one in found.values() for pair in one))
@@ -147,12 +150,19 @@ def movers(
     left.set_xticks(range(len(found)), list(found), rotation=45, ha="right")
     left.set(ylabel="slope of log best λ\nin the log of a setting")
     legend(figure, 1, loc="outside right upper", fontsize="x-small")
-    for place, values in enumerate(spans.values()):
-        right.plot([place] * len(values), values, "o", color="0.25", mfc="none", ms=5)
-        right.plot([place - 0.3, place + 0.3], [np.mean(values)] * 2, "-", color="0.25", linewidth=2)
+    flat = [(place, *one) for place, kinds in enumerate(spans.values()) for one in kinds.items()]
+    for place, optimizer, values in flat:
+        at = place + {"sgd": -0.2, "adamw": 0.2}.get(optimizer, 0.0)
+        mfc = "none" if optimizer == "adamw" else "0.25"
+        right.plot([at] * len(values), values, "o", color="0.25", mfc=mfc, ms=5)
+        right.plot([at - 0.17, at + 0.17], [np.mean(values)] * 2, "-", color="0.25", linewidth=2)
     right.set_xticks(range(len(spans)), list(spans), rotation=45, ha="right")
     right.set(ylabel="decades over what was tried", ylim=(0, None))
-    told = "; ".join(f"{name} {np.mean(values):.1f}" for name, values in spans.items())
+    told = "; ".join(
+        f"{name}{' under ' * bool(kind)}{kind} {np.mean(values):.1f}"
+        for name, kinds in spans.items()
+        for kind, values in kinds.items()
+    )
     return Picture(figure, f"Mean decades that the best λ moves over what was tried: {told}.")
 
 

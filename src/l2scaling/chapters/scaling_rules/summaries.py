@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from l2scaling.chapters.scaling_rules.sweep_table import EXPONENTS, Family, Network, best, interval, slope
+from l2scaling.chapters.scaling_rules.sweep_table import Family, Network, best, interval, slope
 from l2scaling.measuring.intervals import Exponent, Interval, mean_interval
 
 SIZES = ("P", "width")
@@ -97,22 +97,22 @@ def mean_rows(
     return rows
 
 
-def slope_rows(found: dict[str, dict[Family, np.ndarray]]) -> list[dict[str, str | int | float]]:
-    """Return a table of slopes, a row a metric, data set and optimiser, averaged over noise and depth.
+def noise_rows(found: Mapping[Family, np.ndarray], optimizer: str) -> list[dict[str, str | float]]:
+    """Return a table of means over depths, a row a data set: with clean targets, and with noisy ones.
 
-    ``found[metric]`` maps families to ``(B,)``, the estimate first. The last column lists those of
-    the five proposed exponents that the interval leaves out.
+    ``found`` maps families to ``(B,)``, the estimate first.
+
+    >>> found = {("digits", noise, "sgd", 1): np.array([2 * noise]) for noise in (0.0, 0.2)}
+    >>> noise_rows(found, "sgd")
+    [{'data set': 'digits', 'clean targets': 0.0, 'noisy targets': 0.4}]
     """
-    rows: list[dict[str, str | int | float]] = []
-    for metric, one in found.items():
-        for data, optimizer in dict.fromkeys((family[0], family[2]) for family in one):
-            own = [values for family, values in one.items() if (family[0], family[2]) == (data, optimizer)]
-            middle, low, high = interval(np.mean(own, axis=0))
-            out = [f"{exponent:g}" for exponent in EXPONENTS if not low <= exponent <= high]
-            rows.append(
-                {
-                    "metric": metric, "data set": data, "optimiser": optimizer, "slope in P": middle,
-                    "low": low, "high": high, "excluded": ", ".join(out) or "none",
-                }
-            )  # fmt: skip
-    return rows
+    names = dict.fromkeys(data for data, _, kind, _ in found if kind == optimizer)
+
+    def depths(data: str, noisy: bool) -> float:
+        own = [one for one in found if (one[0], one[1] > 0, one[2]) == (data, noisy, optimizer)]
+        return float(np.mean([found[one][0] for one in own]))
+
+    return [
+        {"data set": data, "clean targets": depths(data, False), "noisy targets": depths(data, True)}
+        for data in names
+    ]
