@@ -72,6 +72,20 @@ def test_numbers_that_bound_are_rounded_the_safe_way(page):
     assert not misrounded(text)
 
 
+GLUED = r"\{(?:glue:text|atmost|atleast)\}`"
+
+
+def test_index_cheat_sheet_and_chapter_write_a_number_alike():
+    """A finding that is rounded otherwise in another place reads as another finding."""
+    for page in ("index", "cheat-sheet"):
+        text = (ROOT / "book" / f"{page}.md").read_text()
+        shown = re.findall(GLUED + r"\.\./notebooks/([\w-]+)\.ipynb::(\w+):([^`]+)`", text)
+        assert shown
+        for chapter, name, form in shown:
+            forms = set(re.findall(GLUED + rf"{name}:([^`]+)`", words(chapter)))
+            assert forms <= {form}, f"{name} is {form} on {page} and {forms} in {chapter}"
+
+
 def test_a_bound_rounded_the_wrong_way_would_be_found():
     assert misrounded("is at least {glue:text}`share:.0%` of")
     assert misrounded("is at least {atmost}`share:.0%` of")
