@@ -184,7 +184,7 @@ def test_formulas_set_late_would_be_seen_to_shift_the_text(browser, quick_site):
     context.route("**/math.js*", lambda route: route.abort())
     page = context.new_page()
     page.add_init_script(SHIFTS)
-    page.goto((quick_site / CHAPTER).resolve().as_uri())
+    page.goto((quick_site / "notebooks" / "widening.html").resolve().as_uri())  # formulas from the first line
     page.evaluate("MathJax.startup.promise.then(() => true)")
     assert shift(page) > MOST_SHIFT
     context.close()
@@ -538,7 +538,7 @@ def test_the_pdf_is_tagged_light_and_in_the_books_order(printed_site, printed, q
     assert "/StructTreeRoot" in root
     assert root["/Lang"] == "en"
     assert printed.metadata.title == "Big Penalty, Same Pull"
-    assert (printed_site / pdf.NAME).stat().st_size <= 15_000_000
+    assert (printed_site / pdf.NAME).stat().st_size <= 1_150_000 * len(Project(ROOT).chapters())
     chapters = [one.title for one in printed.outline if not isinstance(one, list)]
     assert chapters == ["Contents", *titles(quick_site)]
 
