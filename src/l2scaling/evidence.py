@@ -6,8 +6,10 @@ from which the book gathers it.
 """
 
 import math
+import os
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from l2scaling.measuring.intervals import Exponent, Interval
@@ -319,6 +321,15 @@ class Evidence:
             "text/markdown": table,
             "text/plain": table,
         }
+
+
+def published_table(chapter: str) -> Path:
+    """Return where the table lies that a sweep wrote for a chapter.
+
+    In the checkout that L2SCALING_PROJECT names, or else in that of this package.
+    """
+    root = os.environ.get("L2SCALING_PROJECT") or Path(__file__).parents[2]
+    return Path(root) / "results" / f"{chapter}.csv"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from l2scaling import datasets
+from l2scaling.laws.shapes import Layer, multilayer
+from l2scaling.training.ensembles import Networks
 
 COMPONENTS = 64
 """Inputs with more features are projected to as many principal components of the training part."""
@@ -23,6 +27,18 @@ class Split(NamedTuple):
     X_validation: np.ndarray
     y_validation: np.ndarray
     classes: int | None
+
+    def judge(self, nets: Networks) -> dict[str, Tensor]:
+        """Return each network's loss and share of right classes on what was kept, both of shape ``(m,)``.
+
+        For a real target the accuracy is not a number.
+        """
+        losses = nets.data_loss(self.X_validation, self.y_validation)
+        if self.classes is None:
+            return {"loss": losses, "accuracy": torch.full_like(losses, torch.nan)}
+        chosen = nets.outputs(self.X_validation).argmax(2)
+        right = chosen == torch.as_tensor(self.y_validation, device=chosen.device)
+        return {"loss": losses, "accuracy": right.to(losses.dtype).mean(1)}
 
 
 @lru_cache(maxsize=64)
@@ -69,6 +85,16 @@ def largest_training_set(data: str) -> int:
     469
     """
     return len(loaded(data).X) - FEWEST_VALIDATION
+
+
+def layers_for(data: str, width: int, depth: int) -> list[Layer]:
+    """Return the weight layers of a network for the inputs and outputs of a split data set.
+
+    >>> sum(layer.count for layer in layers_for("digits", width=16, depth=2))
+    1184
+    """
+    source = loaded(data)
+    return multilayer(min(source.X.shape[1], COMPONENTS), width, source.classes or 1, depth)
 
 
 @lru_cache(maxsize=8)

@@ -5,13 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from l2scaling.laws.shapes import Layer, multilayer
+from l2scaling.laws.shapes import Layer
 from l2scaling.training import ensembles
 from l2scaling.training.recipe import Recipe
-from l2scaling.training.splits import COMPONENTS, largest_training_set, loaded, make_split
+from l2scaling.training.splits import largest_training_set, layers_for, loaded, make_split
 from l2scaling.training.steps import Members
 
 LEARNING_RATES = {"diabetes": 0.005}
@@ -70,9 +68,7 @@ class Subject:
 
     def layers(self) -> list[Layer]:
         """Return the weight layers for the task's inputs and outputs."""
-        source = loaded(self.data)
-        inputs = min(source.X.shape[1], COMPONENTS)
-        return multilayer(inputs, self.width, source.classes or 1, self.hidden + 1)
+        return layers_for(self.data, self.width, self.hidden + 1)
 
     @property
     def count(self) -> int:
@@ -127,17 +123,8 @@ def train_subject(
     one = make_split(subject.data, subject.samples, subject.noise, seed, repetition)
     start = int(np.random.SeedSequence([seed, repetition, 2]).generate_state(1)[0])
     recipe = replace(subject.recipe, device=device, loss="mean-squared" if one.classes is None else "softmax")
-
-    def measure(nets: ensembles.Networks) -> dict[str, Tensor]:
-        losses = nets.data_loss(one.X_validation, one.y_validation)
-        if one.classes is None:
-            return {"loss": losses, "accuracy": torch.full_like(losses, torch.nan)}
-        chosen = nets.outputs(one.X_validation).argmax(2)
-        right = chosen == torch.as_tensor(one.y_validation, device=chosen.device)
-        return {"loss": losses, "accuracy": right.to(losses.dtype).mean(1)}
-
     members = Members(start, coefficients)
-    trained = ensembles.train(one.X, one.y, subject.layers(), members, recipe, measure, progress=False)
+    trained = ensembles.train(one.X, one.y, subject.layers(), members, recipe, one.judge, progress=False)
     return trained.values["loss"][:, 0], trained.values["accuracy"][:, 0]
 
 

@@ -6,7 +6,6 @@ result is the estimate and the others are its bootstrap.
 """
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +15,7 @@ import numpy as np
 
 from l2scaling import datasets
 from l2scaling.chapters.scaling_rules import search
+from l2scaling.evidence import published_table
 from l2scaling.measuring.intervals import LEVEL, resample_weights
 from l2scaling.training.recipe import Recipe
 
@@ -85,15 +85,6 @@ class Network:
         return bool(np.mean(least[~np.isnan(least)] == search.DIVERGED_LOSS) > 0.5)
 
 
-def table_path(name: str = "scaling-rules.csv") -> Path:
-    """Return where a published table of results lies.
-
-    In the checkout that L2SCALING_PROJECT names, or else in that of this package.
-    """
-    root = os.environ.get("L2SCALING_PROJECT") or Path(__file__).parents[4]
-    return Path(root) / "results" / name
-
-
 PENALTIES = ("sum", "times-P", "units-of-best")
 LOSSES = ("mean", "sum")
 """What the coefficient on trial multiplies: half the sum of squares, P/1000 times that, or as much as makes
@@ -111,7 +102,7 @@ def read_table(penalty: str = "sum", loss: str = "mean", path: Path | None = Non
     for what, word, allowed in (("penalty", penalty, PENALTIES), ("loss", loss, LOSSES)):
         if word not in allowed:
             raise ValueError(f"{what} {word!r} is unknown; allowed: {', '.join(allowed)}")
-    with (path or table_path()).open(newline="") as file:
+    with (path or published_table("scaling-rules")).open(newline="") as file:
         rows = list(csv.DictReader(file))
     groups = groupby(rows, key=lambda row: tuple(row[name] for name in (*OWN, *RECIPE, "vary")))
     return [_network(list(group), penalty, loss) for _, group in groups]

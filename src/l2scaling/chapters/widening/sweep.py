@@ -4,7 +4,6 @@ Every network is trained under every coefficient of one lattice, so that there i
 """
 
 import csv
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -13,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from l2scaling.laws.shapes import Layer, multilayer
+from l2scaling.evidence import published_table
 from l2scaling.training import ensembles
 from l2scaling.training.recipe import Recipe
-from l2scaling.training.splits import COMPONENTS, loaded, make_split
+from l2scaling.training.splits import layers_for, loaded, make_split
 from l2scaling.training.steps import Members
 
 SAMPLES, BATCH_SIZE, STEPS = 128, 32, 2000
@@ -66,12 +65,6 @@ def recipe(data: str, optimizer: str, rule: str, depth: int, width: int, device:
     )  # fmt: skip
 
 
-def shape(data: str, depth: int, width: int) -> list[Layer]:
-    """Return the weight layers of a network of the sweep."""
-    source = loaded(data)
-    return multilayer(min(source.X.shape[1], COMPONENTS), width, source.classes or 1, depth)
-
-
 def rows(
     data: str, noise: float, optimizer: str, rule: str, depth: int, width: int, seed: int,
     repetitions: int, device: str = "cpu",
@@ -82,18 +75,14 @@ def rows(
     every layer, each with a value a repetition, joined by semicolons. A network that diverged is ``nan``.
     """
     how, values = recipe(data, optimizer, rule, depth, width, device), lattice(optimizer)
-    layers = shape(data, depth, width)
+    layers = layers_for(data, width, depth)
     found: list[dict[str, np.ndarray]] = []
     for repetition in range(repetitions):
         split = make_split(data, SAMPLES, noise, seed, repetition)
 
         def judge(nets: ensembles.Networks, split: Any = split) -> dict[str, Any]:
-            seen = {"losses": nets.data_loss(split.X_validation, split.y_validation)}
-            outputs = nets.outputs(split.X_validation)
-            if split.classes:
-                right = outputs.argmax(2).cpu().numpy() == split.y_validation
-                seen["accuracies"] = outputs.new_tensor(right.mean(1))
-            return seen | {f"squares_{n}": one for n, one in enumerate(nets.sum_squares().T, 1)}
+            squares = {f"squares_{n}": one for n, one in enumerate(nets.sum_squares().T, 1)}
+            return split.judge(nets) | squares
 
         start = int(np.random.SeedSequence([seed, repetition, width, depth]).generate_state(1)[0])
         members = Members(start, values)
@@ -103,11 +92,14 @@ def rows(
         "data": data, "noise": noise, "optimizer": optimizer, "rule": rule, "depth": depth, "width": width,
         "P": sum(layer.count for layer in layers), "seed": seed,
     }  # fmt: skip
-    names = ["losses", "accuracies", *(f"squares_{n}" for n in range(1, 5))]
+    columns = {"losses": "loss", "accuracies": "accuracy" if loaded(data).classes else ""}
+    columns |= {name: name for name in (f"squares_{n}" for n in range(1, 5))}
+
+    def joined(key: str, place: int) -> str:
+        return ";".join(f"{one[key][place]:.5g}" for one in found if key in one)
+
     return [
-        common
-        | {"c": float(f"{value:.7g}")}
-        | {name: ";".join(f"{one[name][place]:.5g}" for one in found if name in one) for name in names}
+        common | {"c": float(f"{value:.7g}")} | {name: joined(key, place) for name, key in columns.items()}
         for place, value in enumerate(values)
     ]
 
@@ -169,15 +161,9 @@ class Curve:
         return float(means[place] / means.min() - 1)
 
 
-def table_path() -> Path:
-    """Return where the published table lies, in the checkout that L2SCALING_PROJECT names or in ours."""
-    root = os.environ.get("L2SCALING_PROJECT") or Path(__file__).parents[4]
-    return Path(root) / "results" / "widening.csv"
-
-
 def read_table(path: Path | None = None) -> list[Curve]:
     """Read the table of the sweep, one curve a network, by width within its family."""
-    with (path or table_path()).open(newline="") as file:
+    with (path or published_table("widening")).open(newline="") as file:
         table = list(csv.DictReader(file))
     groups: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for row in table:
@@ -191,7 +177,7 @@ def _curve(group: list[dict[str, str]]) -> Curve:
     first = group[0]
     losses = np.array([_numbers(row["losses"]) for row in group])
     depth = int(first["depth"])
-    counts = tuple(layer.count for layer in shape(first["data"], depth, int(first["width"])))
+    counts = tuple(layer.count for layer in layers_for(first["data"], int(first["width"]), depth))
     squares = [[np.nanmean(_numbers(row[f"squares_{n}"])) for n in range(1, depth + 1)] for row in group]
     return Curve(
         first["data"], float(first["noise"]), first["optimizer"], first["rule"], depth, int(first["width"]),
