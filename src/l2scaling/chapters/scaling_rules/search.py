@@ -19,6 +19,9 @@ DEEPER = 0.5
 sweep then trains without diverging, whatever c is below the point where it is crushed."""
 
 ADAMW_LEARNING_RATE = 0.01
+GENTLER = 0.25
+"""The share of both rates with two hidden layers that grow to millions of weights, at every width: steps
+that suit 128 units throw a network of a thousand far out before they bring it back."""
 
 SAMPLES, BATCH_SIZE, STEPS = 128, 32, 3000
 """From which every study departs."""
@@ -232,9 +235,25 @@ def _around(badness: np.ndarray, middle: Middle, reach: int) -> np.ndarray:
     return near
 
 
+def survey(subject: Subject, seed: int, repetitions: int, *, device: str) -> Curve:
+    """Try the even places of the lattice with all ``repetitions``: no search, for networks too large for one.
+
+    >>> quick = default_subject("diabetes", "sgd").trained(steps=20)
+    >>> survey(quick, seed=0, repetitions=1, device="cpu").tried[:, 0].nonzero()[0].tolist()
+    [0, 2, 4, 6, 8, 10, 12, 14, 16]
+    """
+    curve = Curve(*np.full((2, PLACES, repetitions), np.nan))
+    values = lattice(subject.recipe.optimizer)[::2]
+    for repetition in range(repetitions):
+        losses, accuracies = train_subject(subject, values, seed, repetition, device)
+        curve.losses[::2, repetition] = np.nan_to_num(losses, nan=DIVERGED_LOSS)
+        curve.accuracies[::2, repetition] = accuracies
+    return curve
+
+
 STUDIES = (
     "width", "width-2", "width-3", "rate-by-width", "long-width",
-    "samples", "batch-size", "learning-rate", "steps",
+    "samples", "batch-size", "learning-rate", "steps", "large",
 )  # fmt: skip
 """What a cell of the sweep varies: the width at one, two or three hidden layers, or one setting alone."""
 
@@ -245,8 +264,9 @@ def studied(subject: Subject, vary: str, values: Sequence[float]) -> list[Subjec
     ``width``, ``width-2`` and ``width-3`` take hidden units of 1, 2 and 3 hidden layers, the deeper ones
     with half the learning rate of SGD; ``rate-by-width`` takes those of one hidden layer, with a learning
     rate in inverse proportion that is the subject's own at its own width, and ``long-width`` with four
-    times the steps. ``samples`` and ``batch-size`` take counts, with as many epochs, and leave out those
-    that do not fit the data; ``learning-rate`` and ``steps`` take multiples, the former up to one, above
+    times the steps; ``large`` takes those of two hidden layers with a quarter of their learning rate.
+    ``samples`` and ``batch-size`` take counts, with as many epochs, and leave out those that do not fit the
+    data; ``learning-rate`` and ``steps`` take multiples, the former up to one, above
     which training need not be stable. Raises ``ValueError`` for another word.
 
     >>> base = default_subject("diabetes", "sgd")
@@ -264,6 +284,9 @@ def studied(subject: Subject, vary: str, values: Sequence[float]) -> list[Subjec
         if hidden > 1 and recipe.optimizer == "sgd":
             subject = subject.trained(learning_rate=DEEPER * rate)
         return [replace(subject, hidden=hidden, width=int(width)) for width in values]
+    if vary == "large":
+        gentle = subject.trained(learning_rate=GENTLER * rate * (DEEPER if recipe.optimizer == "sgd" else 1))
+        return [replace(gentle, hidden=2, width=int(width)) for width in values]
     if vary == "rate-by-width":
         whole = rate * subject.width
         return [replace(subject.trained(learning_rate=whole / width), width=int(width)) for width in values]

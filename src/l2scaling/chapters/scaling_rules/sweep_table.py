@@ -340,6 +340,30 @@ def carried(
     return regret(target, metric, best(source, metric, weights) + exponent * growth, weights)
 
 
+def excess(source: Network, target: Network, power: float, size: str = "P") -> np.ndarray:
+    """Return what carrying a source's best λ costs in every repetition of the target, ``(repetitions,)``.
+
+    On the way λ is multiplied by the growth of a ``size``, P or width, to a ``power``. The excess over the
+    loss of the same repetition at the target's best place is a share of the least mean loss, so that the
+    mean is the regret; between places the loss is interpolated in log c. Both networks were tried by all
+    repetitions wherever they were tried.
+
+    >>> subject = search.default_subject("diabetes", "sgd")
+    >>> losses = np.array([[2.0, 4.0], [1.0, 1.0], [3.0, 3.0]])
+    >>> one = Network(subject, "large", 704, 0, 1.0, np.arange(3), 10.0 ** np.arange(3), losses, losses)
+    >>> wider = one.__class__(**vars(one) | {"losses": np.array([[1.0, 1.0], [2.0, 3.0], [4.0, 4.0]])})
+    >>> excess(one, wider, 0.0).tolist()
+    [1.0, 2.0]
+    """
+    ratio = target.count / source.count if size == "P" else target.subject.width / source.subject.width
+    even = np.full((1, source.losses.shape[1]), 1 / source.losses.shape[1])
+    carried_to = best(source, "loss", even)[0] + power * np.log10(ratio)
+    logs, means = np.log10(target.coefficients), target.losses.mean(axis=1)
+    got = np.array([np.interp(carried_to, logs, one) for one in target.losses.T])
+    result: np.ndarray = (got - target.losses[means.argmin()]) / means.min()
+    return result
+
+
 def trainable(networks: Iterable[Network]) -> tuple[list[Network], list[Network], list[Network]]:
     """Divide networks by their data: that always here, that optional and here, that optional and not.
 
