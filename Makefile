@@ -19,7 +19,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf release test slurm fresh kills environments sweep bench check accept lock environment clean
+.PHONY: help book pdf release test slurm fresh kills environments sweep atlas bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -75,6 +75,9 @@ environments: environment ## rerun all with the lowest and the newest dependenci
 
 kills: environment ## kill builds of a small book at random, and look each time at what is published; ten minutes
 	python tests/kills.py
+
+atlas: environment ## measure every library's arguments, each library alone; NEWEST=1: which rows changed
+	l2scaling atlas measure $(if $(NEWEST),--newest)
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py

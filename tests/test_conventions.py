@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from l2scaling.chapters.conventions.measured import Size, measure, measure_lbfgs
 from l2scaling.chapters.conventions.solved import group_means, solve, solvers
-from l2scaling.laws.conventions import (
+from l2scaling.atlas.conventions import (
     REGISTRY,
     ConventionError,
     Usage,

@@ -17,7 +17,7 @@ from l2scaling.chapters.initialization import draws
 from l2scaling.chapters.side_effects import clipping, precision
 from l2scaling.chapters.stability import factors
 from l2scaling.laws import shapes
-from l2scaling.laws.conventions import REGISTRY, ConventionError, Usage, convert, find
+from l2scaling.atlas.conventions import REGISTRY, ConventionError, Usage, convert, find
 from l2scaling.laws.shapes import INITIALIZERS, Layer, expected_sums, find_initializer, normal_initializer
 from l2scaling.measuring.sums import draw_sums
 from l2scaling.publish.pages import explorer

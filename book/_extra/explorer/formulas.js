@@ -121,31 +121,37 @@ var explorerFormulas = (() => {
 
   // ---------------------------------------------------------------- conventions
 
-  // scale = factor, factor / q, factor · q or factor · (1 − q)
-  function scaleOf(convention, setting) {
-    const quantity = setting[convention.quantity];
-    const shapes = { none: 1, over: 1 / quantity, times: quantity, "times-rest": 1 - quantity };
-    return convention.factor * shapes[convention.form];
+  // q, or 1 − q of the quantity whose rest it is
+  const quantityOf = (name, setting, rests) => (name in rests ? 1 - setting[rests[name]] : setting[name]);
+
+  // scale = factor · Π q^exponent
+  function scaleOf(convention, setting, { rests }) {
+    let scale = convention.factor;
+    for (const [name, exponent] of Object.entries(convention.counts)) {
+      const quantity = quantityOf(name, setting, rests);
+      scale = exponent === -1 ? scale / quantity : scale * quantity ** exponent;
+    }
+    return scale;
   }
 
   // coefficient = scale · value^power: c, the size of an L1 pull, or λ of a share η·λ
-  const coefficientOf = (convention, value, setting) =>
-    scaleOf(convention, setting) * value ** convention.power;
+  const coefficientOf = (convention, value, setting, tables) =>
+    scaleOf(convention, setting, tables) * value ** convention.power;
 
   // value = (coefficient / scale)^power, as power is 1 or −1
-  const valueOf = (convention, coefficient, setting) =>
-    (coefficient / scaleOf(convention, setting)) ** convention.power;
+  const valueOf = (convention, coefficient, setting, tables) =>
+    (coefficient / scaleOf(convention, setting, tables)) ** convention.power;
 
   // The same coefficient in every convention of its family, and why not in the others.
   function conversions(source, value, setting, tables) {
-    const coefficient = coefficientOf(source, value, setting);
+    const coefficient = coefficientOf(source, value, setting, tables);
     return tables.conventions.map((target) => {
       const { name } = target;
       if (target.family !== source.family) {
         return { name, refusal: tables.refusals[`${source.family} ${target.family}`] };
       }
-      const converted = valueOf(target, coefficient, setting);
-      if (!(scaleOf(target, setting) > 0)) return { name, problem: "no-share" };
+      const converted = valueOf(target, coefficient, setting, tables);
+      if (!(scaleOf(target, setting, tables) > 0)) return { name, problem: "no-share" };
       return Number.isFinite(converted) ? { name, value: converted } : { name, problem: "infinite" };
     });
   }
@@ -297,7 +303,7 @@ var explorerFormulas = (() => {
     const weights = weightSums(list, state.initializer, state.deviation, law, tables);
     const biases = state.biases ? biasSums(list, state.initializer, tables) : nothing();
     const penalisedBiases = convention.biases ? biases : nothing();
-    const coefficient = coefficientOf(convention, state.value, settingOf(state));
+    const coefficient = coefficientOf(convention, state.value, settingOf(state), tables);
     return {
       convention, list, law, weights, biases, penalisedBiases, coefficient,
       trainable: weights.count + biases.count,
@@ -318,7 +324,7 @@ var explorerFormulas = (() => {
       stepsPerEpoch: state.samples / state.batchSize,
       stability: {
         ...bound,
-        largestValue: bound.largest === null ? null : valueOf(convention, bound.largest, setting),
+        largestValue: bound.largest === null ? null : valueOf(convention, bound.largest, setting, tables),
       },
       clipping: clipping(found.norm, found.pull, state.dataNorm, 1),
       half: halfPrecision(family, coefficient, found.weights, found.penalisedBiases, tables.halfOverflow),

@@ -16,16 +16,16 @@ from typing import Any, NoReturn
 from tabulate import tabulate
 
 from l2scaling import __version__
+from l2scaling.atlas import conventions
 from l2scaling.evidence import number
-from l2scaling.laws import conventions
 from l2scaling.publish.errors import RequestError, RunError
-from l2scaling.publish.evidence import controls, reproduce, results, robustness, stated, sweep
+from l2scaling.publish.evidence import atlas, controls, reproduce, results, robustness, stated, sweep
 from l2scaling.publish.pages import citation, pdf, release, site
-from l2scaling.publish.project import PROFILES, Project, find_project, title
+from l2scaling.publish.project import PROFILES, Project, find_project, title, unknown
 from l2scaling.publish.runs import executed
 from l2scaling.publish.runs.parameters import declared, real
 from l2scaling.publish.runs.provenance import is_fresh
-from l2scaling.publish.runs.run import CELL_TIMEOUT, run_chapter
+from l2scaling.publish.runs.run import CELL_TIMEOUT, SWEEP_TIMEOUT, run_chapter
 from l2scaling.publish.runs.warm import UNTOUCHED, complain
 
 _SILENCE = logging.NullHandler()
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         _evidence: "chapters --profile --json",
         _cite: "what --format --profile",
         _convert: "value --from --to --samples --batch-size --learning-rate --l1-ratio --json",
+        _atlas: "what-of-atlas libraries --newest --json",
         _predict: "chapters",
         _accept: "chapters",
         _site: "--profile --output",
@@ -119,6 +120,9 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "folder": {"type": _path, "metavar": "FOLDER", "help": "the --output of the sweep"},
     "what": {"metavar": "CHAPTER|book"},
     "value": {"metavar": "VALUE"},
+    "what-of-atlas": {"metavar": "list|measure", "choices": ("list", "measure")},
+    "libraries": {"nargs": "*", "metavar": "LIBRARY"},
+    "--newest": {"action": "store_true", "help": "newest versions instead of pinned; writes no table"},
     "-p/--parameter": {
         "nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE"),
         "help": "set a parameter; may be repeated",
@@ -131,7 +135,10 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "--site": {"type": _path, "metavar": "FOLDER", "help": "_build/html if not given"},
     "--jobs": {"type": int, "metavar": "J", "help": "runs at once; one a core if not given"},
     "--json": {"action": "store_true", "help": "print one list of objects"},
-    "--cell-timeout": {"type": int, "default": CELL_TIMEOUT, "metavar": "SECONDS"},
+    "--cell-timeout": {
+        "type": int, "metavar": "SECONDS",
+        "help": f"{CELL_TIMEOUT} if not given, and {SWEEP_TIMEOUT} for what a sweep runs",
+    },
     "--grid": {
         "action": "append", "default": [], "metavar": "NAME=V1,V2,…",
         "help": "values of a parameter; may be repeated, and then every combination is run",
@@ -183,7 +190,7 @@ def _parameters(project: Project, options: argparse.Namespace) -> Iterable[str]:
 
 def _run(project: Project, options: argparse.Namespace) -> Iterable[Path]:
     """Execute a chapter and print where the executed notebook is."""
-    if options.cell_timeout < 1:
+    if options.cell_timeout is not None and options.cell_timeout < 1:
         raise RequestError(f"--cell-timeout cannot be {options.cell_timeout}; allowed: 1 or more seconds")
     requested: dict[str, str] = {}
     for name, value in options.parameter:
@@ -285,6 +292,27 @@ def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:
         raise RequestError(f"{what} cannot be {text!r}; allowed: {allowed}") from error
     except OverflowError as error:
         raise RequestError(f"{what} cannot be {text!r}, {error}") from error
+
+
+def _atlas(project: Project, options: argparse.Namespace) -> Iterable[str]:
+    """List what arguments mean, or measure them by real calls into results/atlas.csv."""
+    if getattr(options, "what-of-atlas") == "measure":
+        calls = atlas.measure(project, options.libraries, newest=options.newest)
+        return [f"{len(calls)} calls, each as its row says"]
+    known = conventions.libraries()
+    for name in options.libraries:
+        if name not in known:
+            raise unknown("library", name, known)
+    rows = [
+        {
+            "argument": f"{one.path}({one.argument})", "name": one.name, "family": one.family,
+            "coefficient": one.meaning, "default": one.default, "library": name,
+        }
+        for name, library in known.items()
+        if not options.libraries or name in options.libraries
+        for one in library.rows
+    ]  # fmt: skip
+    return _shown(rows, options.json, ["name", "argument", "family", "coefficient", "default"])
 
 
 def _predict(project: Project, options: argparse.Namespace) -> Iterable[Path]:

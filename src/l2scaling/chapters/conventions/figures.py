@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from l2scaling.atlas.conventions import FAMILIES, Convention
 from l2scaling.figures.series import PREDICTED, Series, legend, rows, scatter, styled, ticks
 from l2scaling.figures.theme import Picture, subplots
-from l2scaling.laws.conventions import FAMILIES, Convention
 
 
 def coefficients(

@@ -18,7 +18,8 @@ from sklearn import neural_network
 from sklearn.base import is_classifier
 
 from l2scaling import frameworks
-from l2scaling.laws.conventions import Convention, ConventionError, find, library_conventions
+from l2scaling.atlas.conventions import Convention, ConventionError, find
+from l2scaling.atlas.everyday import everyday
 
 OUTPUTS = 4
 """Outputs of the layer whose weights are measured."""
@@ -72,9 +73,9 @@ def measure(name: str, value: float, size: Size, seed: int, l1_ratio: float = 0.
     0.001
     """
     one = find(name)
-    if not one.library:
-        allowed = ", ".join(api.name for api in library_conventions())
-        raise ConventionError(f"{name!r} is not an API of a library; allowed: {allowed}")
+    if one not in everyday():
+        allowed = ", ".join(api.name for api in everyday())
+        raise ConventionError(f"{name!r} is not among the APIs that this chapter calls; allowed: {allowed}")
     if not (math.isfinite(value) and value > 0):
         raise ConventionError(f"value {value} cannot be measured; allowed: a finite number above 0")
     rng = np.random.default_rng([seed, size.weights, size.samples])
@@ -262,7 +263,8 @@ def _linear(one: Convention, value: float, size: Size, rng: np.random.Generator,
         return _sgd(one, value, size, rng)
     X = rng.normal(size=(size.samples, size.weights))
     y = X @ rng.normal(1, 0.2, size.weights) + rng.normal(0, 0.5, size.samples) + 1.0
-    share = {"l1_ratio": l1_ratio} if one.times else {}
+    mixed = "l1_ratio" in one.needs
+    share = {"l1_ratio": l1_ratio} if mixed else {}
     model = resolve_name(one.path)(**{one.argument: value}, **share, **_PRECISE[one.path])
     if is_classifier(model):
         y = (y > 1.0).astype(float)
@@ -273,7 +275,7 @@ def _linear(one: Convention, value: float, size: Size, rng: np.random.Generator,
     kept = weights != 0
     pull = (X.T @ residual / size.samples)[kept]
     shapes = {"l1": np.sign(weights[kept]), "l2": weights[kept]}
-    if one.times:
+    if mixed:
         both = np.linalg.lstsq(np.column_stack(list(shapes.values())), pull)[0]
         found = float(both[list(shapes).index(one.family)])
     else:

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from l2scaling import frameworks
+from l2scaling.atlas.conventions import Convention, ConventionError, find
 from l2scaling.chapters.conventions.measured import keras_parts, one_tree, optax_optimizer
-from l2scaling.laws.conventions import Convention, ConventionError, find
 
 HALF, WHOLE = 0.5, 1.0
 """Factors before the mean squared error, of the book and of ``torch.nn.MSELoss`` and Keras' "mse"."""

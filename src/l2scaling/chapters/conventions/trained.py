@@ -1,6 +1,7 @@
 """What a nominal λ does to trained networks, depending on who reads it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -33,13 +34,20 @@ def mlp_on(data: Dataset, alpha: float, batch_size: int, updates: int, seed: int
 
 
 def validation_losses(
-    data: Dataset, coefficients: Sequence[float], seed: int, steps: int, optimizer: str = "sgd"
+    data: Dataset,
+    coefficients: Sequence[float],
+    seed: int,
+    steps: int,
+    optimizer: str = "sgd",
+    *,
+    by_size: bool = False,
 ) -> np.ndarray:
     """Train a small network with each coefficient; return validation cross-entropies, ``(coefficients,)``.
 
     Two thirds of the samples, chosen by ``seed``, train one hidden layer of 32 ReLU neurons from
     He's start: batches of 100, SGD with momentum 0.9 at rate 0.05 or AdamW at rate 1e-3, where
-    the coefficient is the decoupled λ. All coefficients share split, start and batches.
+    the coefficient is the decoupled λ. ``by_size`` divides it, layer by layer, by the number of weights.
+    All coefficients share split, start and batches.
 
     >>> from l2scaling.datasets import load
     >>> weak, strong = validation_losses(load("breast-cancer"), [1e-3, 10.0], seed=0, steps=100)
@@ -51,6 +59,8 @@ def validation_losses(
     rate, momentum = (0.05, 0.9) if optimizer == "sgd" else (1e-3, 0.0)
     recipe = Recipe(steps, rate, momentum=momentum, optimizer=optimizer, batch_size=100)
     layers = multilayer(data.X.shape[1], 32, data.classes or 2, depth=2)
+    if by_size:
+        recipe = replace(recipe, decay_factors=[1 / layer.count for layer in layers])
     members = Members([seed], list(coefficients))
 
     def measure(nets: ensembles.Networks) -> dict[str, torch.Tensor]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from l2scaling.atlas import conventions
 from l2scaling.chapters.tuning.ridge_race import EVEN
-from l2scaling.laws import conventions
 
 
 def values_in(best: np.ndarray, samples: np.ndarray, apis: Sequence[str], batch_size: int) -> np.ndarray:

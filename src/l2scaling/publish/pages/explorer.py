@@ -1,6 +1,7 @@
 """Tables for the λ explorer: what its page in the browser takes from the package instead of typing."""
 
 import json
+from dataclasses import asdict
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from l2scaling.laws.conventions import FAMILIES, REFUSALS, REGISTRY, Convention
+from l2scaling.atlas.conventions import FAMILIES, REFUSALS, REGISTRY, Convention
+from l2scaling.atlas.quantities import QUANTITIES, RESTS
 from l2scaling.laws.shapes import FIXED_SCALE, INITIALIZERS, Layer, expected_sums, normal_initializer
 
 _LAWS = {"normal": stats.norm(), "uniform": stats.uniform(-1, 2), "truncated": stats.truncnorm(-2, 2)}
@@ -17,19 +19,20 @@ _LAWS = {"normal": stats.norm(), "uniform": stats.uniform(-1, 2), "truncated": s
 def tables() -> dict[str, Any]:
     """Return conventions, refusals between families, initialisers and their laws, limits of formats.
 
-    Each convention's coefficient is ``factor * value**power``, where ``form`` says what is done to
-    ``factor`` with the ``quantity`` of the usage: ``none``, ``over`` (divided by it), ``times``, or
-    ``times-rest`` (multiplied by one minus it). The ``placement`` says where a penalty stands when
-    gradients are clipped: in the ``loss`` it is clipped with the data gradient, in the ``optimizer``
-    it is added after clipping, in a ``chain`` where the user puts it; ``none`` does not clip.
+    Each convention's coefficient is ``factor * value**power`` times the quantities in ``counts``, each to
+    its exponent; ``rests`` are quantities that are one minus another. The ``placement`` says where a
+    penalty stands when gradients are clipped: in the ``loss`` it is clipped with the data gradient, in the
+    ``optimizer`` it is added after clipping, in a ``chain`` where the user puts it; ``none`` does not clip.
 
     >>> ridge = next(one for one in tables()["conventions"] if one["name"].endswith("Ridge"))
-    >>> ridge["form"], ridge["quantity"], ridge["factor"]
-    ('over', 'samples', 1.0)
+    >>> ridge["counts"], ridge["factor"]
+    ({'samples': -1}, 1.0)
     """
     largest = np.finfo(np.float16).max
     return {
         "conventions": [_convention(one) for one in REGISTRY],
+        "quantities": [{"key": key, **asdict(one)} for key, one in QUANTITIES.items()],
+        "rests": RESTS,
         "refusals": {
             f"{one} {two}": REFUSALS[frozenset((one, two))] for one, two in permutations(FAMILIES, 2)
         },
@@ -52,13 +55,10 @@ def write_tables(folder: Path) -> None:
 
 
 def _convention(one: Convention) -> dict[str, Any]:
-    forms = {None: "over" if one.per else "none", "l1_ratio": "times", "l2_ratio": "times-rest"}
     as_it_is = ("name", "library", "argument", "family", "formula", "meaning", "note", "power", "factor")
-    return {name: getattr(one, name) for name in (*as_it_is, "optimizers")} | {
+    return {name: getattr(one, name) for name in (*as_it_is, "counts", "needs", "optimizers")} | {
         "biases": one.decays_biases,
         "biasesInWords": one.biases,
-        "form": forms[one.times],
-        "quantity": one.needs[0] if one.needs else None,
         "placement": "none" if one.placement in ("descent", "solver") else one.placement,
         "solved": one.placement == "solver",
     }

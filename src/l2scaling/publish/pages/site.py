@@ -18,10 +18,10 @@ import nbformat
 import yaml
 
 from l2scaling.publish.errors import RequestError, RunError
-from l2scaling.publish.evidence import controls, results, robustness
+from l2scaling.publish.evidence import atlas, controls, results, robustness
 from l2scaling.publish.evidence.claims import claim_link, read_claims
 from l2scaling.publish.locks import exclusive
-from l2scaling.publish.pages import api, bounds, chapter_page, citation, ledger
+from l2scaling.publish.pages import api, atlas_page, bounds, chapter_page, citation, ledger
 from l2scaling.publish.project import Project, title, writing
 from l2scaling.publish.runs import executed, private
 from l2scaling.publish.runs.parameters import declared
@@ -163,6 +163,8 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
         "sizes": ledger.sizes_table(claims, titles, numbers),
+        "atlas": atlas_page.atlas_page(atlas.read_calls(project)),
+        "atlas-symbols": atlas_page.symbols_table(),
         "reference": api.reference_page(project, written, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
         "cite-chapters": "\n".join(

@@ -27,7 +27,8 @@ from l2scaling.publish.runs.provenance import incomplete, is_ours, origin
 from l2scaling.publish.runs.request import Request
 
 CELL_TIMEOUT = 900
-"""Seconds a cell may take before the run is given up."""
+SWEEP_TIMEOUT = 6 * 3600
+"""Seconds a cell may take before the run is given up: of a chapter, and of a notebook that sweeps run."""
 
 
 def run_chapter(
@@ -36,7 +37,7 @@ def run_chapter(
     requested: dict[str, str],
     profile: str = "published",
     output: Path | None = None,
-    cell_timeout: int = CELL_TIMEOUT,
+    cell_timeout: int | None = None,
     stage: str | None = None,
 ) -> Path:
     """Execute a chapter and return the path of the executed notebook.
@@ -49,6 +50,8 @@ def run_chapter(
     the cells up to that one are run, and the result lies apart from the runs of whole chapters.
     """
     request = Request.of(project, chapter, profile, requested)
+    if cell_timeout is None:
+        cell_timeout = SWEEP_TIMEOUT if chapter in project.cells() else CELL_TIMEOUT
     source, values = request.source, request.values
     if stage:
         source.cells = source.cells[: _place_of(source, chapter, stage) + 1]

@@ -22,14 +22,17 @@ _RUNNING = f"{_PACKAGE}.publish.runs.run"
 def sources(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, list[Path]]:
     """Return the files that a chapter is made from, by kind; ``notebook`` is its source.
 
-    The kinds are ``notebook``, ``package`` and ``lock``, and ``table`` for a chapter that has one.
+    The kinds are ``notebook``, ``package`` and ``lock``, and ``table`` for a chapter that reads one, that of
+    its sweep or of the atlas.
     """
-    table = project.results / f"{chapter}.csv"
+    modules = package(project.root / "src", notebook)
+    names = [chapter, *("atlas" for one in modules if one.parts[-2:] == ("atlas", "calls.py"))]
+    tables = [path for name in names if (path := project.results / f"{name}.csv").is_file()]
     return {
         "notebook": [project.notebooks / f"{chapter}.ipynb"],
-        "package": package(project.root / "src", notebook),
+        "package": modules,
         "lock": sorted(project.root.glob("requirements*")),
-        **({"table": [table]} if table.is_file() else {}),
+        **({"table": tables} if tables else {}),
     }
 
 
@@ -52,11 +55,12 @@ def _files(root: Path, name: str) -> Iterator[Path]:
     for depth in range(1, len(parts) + 1):
         place = root.joinpath(*parts[:depth])
         yield from (one for one in (place / "__init__.py", place.with_suffix(".py")) if one.is_file())
+        yield from sorted(place.glob("rows/*.yml"))  # what a package knows as data
 
 
 @lru_cache(4096)
 def _imports_of(path: Path, _: int) -> tuple[str, ...]:
-    return tuple(_imports(path.read_text(encoding="utf-8")))
+    return tuple(_imports(path.read_text(encoding="utf-8"))) if path.suffix == ".py" else ()
 
 
 def _imports(code: str) -> Iterable[str]:

@@ -1,0 +1,1 @@
+"""What the penalty argument of each library means: rows of data, formulas, probes that measure them."""

@@ -1,0 +1,83 @@
+"""Which of many import paths a reader means: by case, by part, by the module that a class really lies in."""
+
+import difflib
+from collections.abc import Callable, Iterable, Sequence
+
+_SHORT = {"tf.keras.": "keras.", "tensorflow.keras.": "keras.", "tf.": "tensorflow."}
+MOST_NAMED = 8
+"""How many names a message holds."""
+
+
+def matches(asked: str, known: Iterable[str]) -> list[str]:
+    """Return those of ``known`` that ``asked`` can mean; several if it leaves that open, none if nothing fits.
+
+    A name is ``PATH`` or ``PATH:PART``. What fits better goes before: the very name, the name without
+    regard to case, a path with modules between, the end of a path.
+
+    >>> names = ["torch.optim.AdamW", "optax.adamw", "keras.regularizers.L2", "keras.regularizers.L1L2:l2"]
+    >>> matches("tf.keras.regularizers.l2", names), matches("torch.optim.adamw.AdamW", names)
+    (['keras.regularizers.L2'], ['torch.optim.AdamW'])
+    >>> matches("L1L2", names), matches("ADAMW", names)
+    (['keras.regularizers.L1L2:l2'], ['torch.optim.AdamW', 'optax.adamw'])
+    """
+    names = list(dict.fromkeys(known))
+    written = [
+        asked,
+        *(new + asked.removeprefix(old) for old, new in _SHORT.items() if asked.startswith(old)),
+    ]
+    for fits in (_is, _lies_in, _ends):
+        for fold in (str, str.casefold):
+            for one in written:
+                if found := [name for name in names if _fits(fold(one), fold(name), fits)]:
+                    return found
+    return []
+
+
+def near(asked: str, known: Iterable[str]) -> list[str]:
+    """Return those of ``known`` in the same library whose last part is a near miss of the last part asked for.
+
+    >>> near("torch.optim.AdmW", ["torch.optim.AdamW", "torch.optim.SGD", "other.AdamW"])
+    ['torch.optim.AdamW']
+    """
+    library, _, _ = asked.partition(".")
+    last = {
+        name: _last(name) for name in known if "." not in asked or name.partition(".")[0] == library
+    }  # fmt: skip
+    good = difflib.get_close_matches(_last(asked), list(dict.fromkeys(last.values())), n=3, cutoff=0.8)
+    return [name for one in good for name, its in last.items() if its == one]
+
+
+def listed(names: Sequence[str], most: int = MOST_NAMED) -> str:
+    """Return names in words, of many only the first.
+
+    >>> listed(["a", "b", "c"]), listed(["a", "b", "c"], most=2)
+    ('a, b, c', 'a, b and 1 more')
+    """
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _fits(asked: str, name: str, fits: Callable[[list[str], list[str]], bool]) -> bool:
+    path, _, part = asked.partition(":")
+    known, _, its = name.partition(":")
+    return part in ("", its) and fits(path.split("."), known.split("."))
+
+
+def _is(asked: list[str], known: list[str]) -> bool:
+    return asked == known
+
+
+def _lies_in(asked: list[str], known: list[str]) -> bool:
+    """Modules stand between: ``torch.optim.adamw.AdamW`` is ``torch.optim.AdamW``."""
+    if len(known) < 2 or asked[0] != known[0] or asked[-1] != known[-1]:
+        return False
+    rest = iter(asked)
+    return all(one in rest for one in known)
+
+
+def _ends(asked: list[str], known: list[str]) -> bool:
+    return len(asked) < len(known) and known[-len(asked) :] == asked
+
+
+def _last(name: str) -> str:
+    return name.partition(":")[0].rpartition(".")[2].casefold()

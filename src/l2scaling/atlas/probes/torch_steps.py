@@ -1,0 +1,159 @@
+"""Arguments of optimisers for torch: what decay takes in one step, or which pull it stands for."""
+
+import importlib
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+
+class Way(NamedTuple):
+    """What an optimiser is asked for, and with what arguments, groups, gradients and precision."""
+
+    asks: str = "share"
+    given: Callable[[dict[str, float]], dict[str, Any]] = lambda setting: {}
+    still: bool = False
+    flag: str = ""
+    only: int = 3
+    kind: torch.dtype = torch.float64
+
+
+Tensors = list[Any]
+Make = Callable[[Tensors, float], Any]
+
+
+def run(
+    make: Make, value: float, parts: Tensors, gradients: list[Tensors], pull: Any = None
+) -> list[Tensors]:
+    torch.manual_seed(0)
+    made = [torch.nn.Parameter(one.clone()) for one in parts]
+    optimizer = make(made, value)
+    if hasattr(optimizer, "train"):
+        optimizer.train()
+    path = [[one.detach().clone() for one in made]]
+    for step in gradients:
+        for number, (one, gradient) in enumerate(zip(made, step, strict=True)):
+            one.grad = gradient.clone() + (0.0 if pull is None else float(pull[number]) * one.detach())
+        optimizer.step()
+        path.append([one.detach().clone() for one in made])
+    return path
+
+
+def shares(make: Make, value: float, parts: Tensors, gradients: list[Tensors], of: int) -> list[float]:
+    """Return the share of each tensor lost to decay in the last step, of what it was before or after."""
+    with_it, without = (run(make, one, parts, gradients) for one in (value, 0.0))
+    found = []
+    for number in range(len(parts)):
+        (before, after), (bare, moved) = ([one[number] for one in path[-2:]] for path in (with_it, without))
+        lost, whole = (before - after) - (bare - moved), (before, after)[of]
+        found.append(float((lost * whole).sum() / (whole**2).sum()))
+    return found
+
+
+def pulls(make: Make, value: float, parts: Tensors, gradients: list[Tensors]) -> list[float]:
+    """Return the c whose c·w, added to each gradient, does in every tensor just what the argument does."""
+    goal, found = run(make, value, parts, gradients)[-1], np.zeros(len(parts))
+
+    def off(pull: Any) -> Tensors:
+        last = run(make, 0.0, parts, gradients, pull)[-1]
+        return [one - other for one, other in zip(goal, last, strict=True)]
+
+    for _ in range(25):
+        now, slopes = off(found), [(one - other) / 1e-6 for one, other in zip(off(found), off(found + 1e-6))]
+        found = found + [
+            float((one * slope).sum() / (slope**2).sum()) if float(slope.norm()) else 0.0
+            for one, slope in zip(now, slopes, strict=True)
+        ]
+    rest = max(float(one.norm() / (last - first).norm()) for one, last, first in zip(off(found), goal, parts))
+    if not rest < 1e-6:
+        raise ArithmeticError(f"no pull does what {value} does; the nearest leaves {rest:.1g} of the way")
+    return [float(one) for one in found]
+
+
+def start(setting: dict[str, float], way: Way) -> tuple[Tensors, list[Tensors]]:
+    rng = np.random.default_rng(0)
+    count = int(setting.get("weights", 6))
+    rows = math.isqrt(count) if math.isqrt(count) ** 2 == count else 2
+    shapes = [(rows, count // rows), (3,), (3,)][: way.only]
+    parts = [rng.normal(size=shape) for shape in shapes]
+    parts = [one * setting.get("weight_rms", 1.0) / np.sqrt((one**2).mean()) for one in parts]
+    steps = int(setting.get("steps", 4 if way.asks == "pull" else 1))
+    gradients = [[rng.normal(size=shape) for shape in shapes] for _ in range(steps)]
+    norm = np.sqrt(sum((one**2).sum() for one in gradients[0]))
+    scale = 0.0 if way.still else setting.get("gradient_norm", norm) / norm
+    return tensors(parts, way), [tensors([one * scale for one in step], way) for step in gradients]
+
+
+def tensors(parts: list[Any], way: Way) -> Tensors:
+    return [torch.tensor(one, dtype=way.kind) for one in parts]
+
+
+def model(made: Tensors) -> torch.nn.Module:
+    """Return a network that has the tensors for its weight, bias and gain."""
+    whole = torch.nn.Module()
+    whole.layer, whole.norm = torch.nn.Linear(1, 1), torch.nn.LayerNorm(3, bias=False)
+    whole.layer.weight, whole.layer.bias, whole.norm.weight = made
+    return whole
+
+
+@cache
+def vision() -> Any:
+    """Name two operators that torchvision, which timm imports, has not got beside a torch for CPUs."""
+    operators = torch.library.Library("torchvision", "DEF")
+    for one in ("nms", "qnms"):
+        operators.define(f"{one}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return operators
+
+
+def found_at(path: str) -> Any:
+    module, _, attribute = path.rpartition(".")
+    if module.startswith("timm"):
+        vision()
+    return getattr(importlib.import_module(module), attribute)
+
+
+def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, float]:
+    """Return the coefficients of a matrix, a bias and a gain."""
+    path, _, part = name.partition(":")
+    way, optimizer, rate = WAYS.get(name, Way()), found_at(path), setting["learning_rate"]
+    shown: dict[str, float] = {}
+
+    def make(made: Tensors, decay: float) -> Any:
+        given = {"lr": setting.get("peak_rate", rate), "weight_decay": decay} | way.given(setting)
+        groups: Any = made
+        if way.flag:
+            groups = [{"params": made[:1], way.flag: True}, {"params": made[1:], way.flag: False}]
+        if path == FACTORY:
+            done = optimizer(model(made), opt=part, **given)
+        else:
+            done = optimizer(groups, **given)
+        if "peak_rate" in setting:
+            for group in done.param_groups:
+                group["lr"] = rate
+        return done
+
+    parts, gradients = start(setting, way)
+    if way.asks == "pull":
+        found = pulls(make, value, parts, gradients)
+    else:
+        found = [one / rate for one in shares(make, value, parts, gradients, way.asks == "implicit")]
+    return dict(zip(("coefficient", "bias", "gain"), found)) | shown
+
+
+FACTORY = "timm.optim.create_optimizer_v2"
+STILL, PULL, IMPLICIT = Way(still=True), Way("pull"), Way("implicit", still=True)
+
+_TABLE: list[tuple[str, str, Way]] = [
+    (FACTORY + ":", "sgd nesterov momentum adam adamax adadelta adagrad nadam nadamlegacy rmsprop", PULL),
+    (FACTORY + ":", "rmsproptf crmsproptf radam adopt cadopt madgrad", PULL),
+    (FACTORY + ":", "lamb clamb lambc lambw clambw lambcw lambcd", STILL),
+    (FACTORY + ":", "laprop lapropc claprop kron kronw kronc", STILL),
+    (FACTORY + ":", "adan cadan", IMPLICIT),
+    (FACTORY + ":", "sgdp csgdp madgradw", Way(given=lambda on: {"momentum": on["momentum"]})),
+    (FACTORY + ":", "lars larc", Way(given=lambda on: {"trust_coeff": on["trust"]})),
+    (FACTORY + ":", "novograd", Way(still=True, given=lambda on: {"betas": (on["momentum"], 0.98)})),
+]
+WAYS = {prefix + one: way for prefix, names, way in _TABLE for one in names.split()}

@@ -1,0 +1,193 @@
+"""The atlas measured: each library's arguments by real calls, in an environment of its own, into a table.
+
+``results/atlas.csv`` has a row a call: which argument, at which version, under which value and quantities,
+and the coefficient that the call turned out to have. What a formula says of a call is computed, never kept.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from l2scaling import atlas
+from l2scaling.atlas import calls as table
+from l2scaling.atlas.calls import COLUMNS, Call, departures, trials
+from l2scaling.atlas.conventions import Library, libraries
+from l2scaling.atlas.quantities import QUANTITIES
+from l2scaling.publish import locks
+from l2scaling.publish.errors import RequestError, RunError
+from l2scaling.publish.project import Project, unknown, write_whole, writing
+from l2scaling.publish.runs import private
+
+
+def table_path(project: Project) -> Path:
+    """Return where the measured calls are kept."""
+    return project.results / "atlas.csv"
+
+
+def read_calls(project: Project) -> list[Call]:
+    """Return the measured calls of the table."""
+    return table.read_calls(table_path(project))
+
+
+def write_calls(project: Project, found: Sequence[Call]) -> Path:
+    """Write the table, in the order of the atlas."""
+    order = {
+        row.name: number for number, row in enumerate(row for one in libraries().values() for row in one.rows)
+    }
+    path = table_path(project)
+    lines = [",".join(COLUMNS)]
+    for one in sorted((one for one in found if one.row in order), key=lambda one: order[one.row]):
+        setting = ";".join(f"{key}={number:.12g}" for key, number in one.setting.items())
+        numbers = (
+            "" if number is None else f"{number:.10g}" for number in (one.coefficient, one.bias, one.gain)
+        )
+        lines.append(
+            ",".join([one.row, one.library, one.version, one.date, f"{one.value:.12g}", setting, *numbers])
+        )
+    with writing(path):
+        return write_whole(path, "\n".join(lines) + "\n")
+
+
+def stale(project: Project) -> list[str]:
+    """Return the libraries whose calls in the table are not those that their rows ask for."""
+    kept: dict[str, set[tuple[str, float]]] = {}
+    for one in read_calls(project):
+        kept.setdefault(one.library, set()).add((one.row, float(f"{one.value:.12g}")))
+    return [
+        name
+        for name, library in libraries().items()
+        if library.probe and not library.absent
+        and kept.get(name, set()) != {(row.name, value) for row in library.rows for value, _ in trials(row)}
+    ]  # fmt: skip
+
+
+def require_library(name: str) -> Library:
+    """Return a library of the atlas that can be measured, or raise ``RequestError``."""
+    known = {key: one for key, one in libraries().items() if one.probe}
+    if name not in known:
+        raise unknown("library", name, known)
+    if known[name].absent:
+        raise RequestError(f"{name} cannot be measured: {known[name].absent}; allowed: {', '.join(known)}")
+    return known[name]
+
+
+def measure(project: Project, names: Sequence[str], *, newest: bool = False) -> list[Call]:
+    """Measure libraries, one after another, and write what each showed to the table as it comes.
+
+    With no ``names`` those that are ``stale``, so that a call after an interrupted one goes on. ``newest``
+    takes the newest versions instead of the pinned ones, of all libraries if none is named, and leaves the
+    table as it is. Raises ``RunError`` naming the libraries that failed, and the calls
+    that left their rows; what the others showed is kept.
+    """
+    every = [name for name, one in libraries().items() if one.probe and not one.absent]
+    chosen = [require_library(name) for name in names or (every if newest else stale(project))]
+    found: list[Call] = []
+    failed: list[str] = []
+    for number, library in enumerate(chosen, 1):
+        print(f"atlas: {library.name}, {number} of {len(chosen)}", file=sys.stderr)
+        try:
+            calls = measure_library(project, library, newest=newest)
+        except RunError as error:
+            failed.append(str(error))
+            continue
+        found += calls
+        if not newest:
+            with locks.exclusive(project, table_path(project)):
+                others = [one for one in read_calls(project) if one.library != library.name]
+                write_calls(project, others + calls)
+        failed += departures(calls)
+    if failed:
+        raise RunError(f"{len(failed)} measurements failed or left their row: " + "; ".join(failed))
+    return found
+
+
+def measure_library(project: Project, library: Library, *, newest: bool) -> list[Call]:
+    """Return the calls of one library, or raise ``RunError`` if it cannot be had or a call fails."""
+    python = _python(project, library, newest=newest)
+    requests = [(row, value, setting) for row in library.rows for value, setting in trials(row)]
+    lines = [
+        json.dumps({"row": row.name, "value": value, "setting": setting}) for row, value, setting in requests
+    ]
+    distribution = _distribution(library.requires[0])
+    probes = Path(atlas.__file__).parent / "probes"
+    command = [str(python), str(probes / "driver.py"), str(probes / f"{library.probe}.py"), distribution]
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            command, input="\n".join(lines) + "\n", capture_output=True, text=True, encoding="utf-8",
+            env=private.environment(Path(folder), os.environ), cwd=folder,
+        )  # fmt: skip
+    answers = done.stdout.splitlines()
+    if len(answers) != len(requests) + 1:
+        last = (done.stderr.strip().splitlines() or ["no word of it"])[-1]
+        raise RunError(f"{library.name}: its probe ended after {max(0, len(answers) - 1)} calls ({last})")
+    version, today = json.loads(answers[0])[distribution], datetime.now(UTC).date().isoformat()
+    calls = []
+    for (row, value, setting), line in zip(requests, answers[1:], strict=True):
+        answer = json.loads(line)
+        if "error" in answer or answer.get("coefficient") is None:
+            raise RunError(f"{row.name} at {value:g}, {setting}: {answer.get('error', 'no coefficient')}")
+        shown = {key: number for key, number in answer.items() if key in QUANTITIES}
+        rest = (answer["coefficient"], answer.get("bias"), answer.get("gain"))
+        calls.append(Call(row.name, library.name, version, today, value, setting | shown, *rest))
+    return calls
+
+
+def _distribution(requirement: str) -> str:
+    """Return the name in a requirement.
+
+    >>> _distribution("jax[cpu]==0.4.30")
+    'jax'
+    """
+    return re.split(r"[\[=<>~!; ]", requirement)[0]
+
+
+def _python(project: Project, library: Library, *, newest: bool) -> Path:
+    """Return the interpreter of a library's environment, which is made if it is not there yet."""
+    if library.locked:
+        return Path(sys.executable)
+    wanted = [_distribution(one) if newest else one for one in library.requires]
+    folder = project.build / "atlas" / (library.name + ("-newest" if newest else ""))
+    stamp, said = folder / "requires.txt", "\n".join(wanted)
+    if newest or not (stamp.is_file() and stamp.read_text() == said):
+        alone = ["numpy", *wanted] if not library.torch else ["--no-deps", *wanted]
+        with _fresh(folder):
+            for arguments in (["venv", "--seed", str(folder)], ["pip", "install", "-p", str(folder), *alone]):
+                done = subprocess.run([_uv(), *arguments], capture_output=True, text=True)
+                if done.returncode:
+                    last = (done.stderr.strip().splitlines() or ["no word of it"])[-1]
+                    raise RunError(f"{library.name} cannot be installed ({last})")
+            if library.torch:  # and what else the book's environment has
+                (packages,) = folder.glob("lib/python*/site-packages")
+                (packages / "book.pth").write_text(sysconfig.get_path("purelib") + "\n")
+            stamp.write_text(said)
+    return folder / "bin" / "python"
+
+
+@contextlib.contextmanager
+def _fresh(folder: Path) -> Iterator[None]:
+    """Make a folder anew, and leave none where that fails."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    if found := str(beside) if beside.is_file() else shutil.which("uv"):
+        return found
+    raise RequestError(
+        "environments of the atlas are made by uv, which is not installed; allowed: pip install uv"
+    )

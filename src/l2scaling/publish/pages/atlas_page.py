@@ -1,0 +1,115 @@
+"""The page of the atlas: one table of all arguments, each with an address of its own, as Markdown."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from l2scaling.atlas.calls import Call
+from l2scaling.atlas.conventions import FAMILIES, Convention, Library, libraries
+from l2scaling.atlas.quantities import QUANTITIES, RESTS, symbol
+
+HEAD = "argument | family | coefficient | counts | default | what it decays | what the library does"
+"""The columns; the script that filters the table knows them by their place."""
+
+
+def row_anchor(name: str) -> str:
+    """Return the lasting address of a row within the page.
+
+    >>> row_anchor("keras.regularizers.L1L2:l2")
+    'atlas-keras-regularizers-L1L2-l2'
+    """
+    return "atlas-" + re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")
+
+
+def counted(row: Convention) -> str:
+    """Return in words what the coefficient depends on besides the value.
+
+    >>> from l2scaling.atlas.conventions import find
+    >>> counted(find("sklearn.linear_model.Ridge")), counted(find("torch.optim.SGD"))
+    ('samples', 'nothing')
+    """
+    return ", ".join(name.replace("_", " ") for name in row.needs) or "nothing"
+
+
+def atlas_page(calls: Sequence[Call]) -> str:
+    """Return how many arguments of how many libraries were measured, their traps, and the table of all."""
+    known = [one for one in libraries().values() if one.rows and one.requires]
+    rows = [(library, row) for library in known for row in library.rows]
+    by_row: dict[str, list[Call]] = {}
+    for call in calls:
+        by_row.setdefault(call.row, []).append(call)
+    measured = sum(row.name in by_row for _, row in rows)
+    text = [
+        f"{len(rows)} arguments of {len(known)} libraries, {measured} of them measured by {len(calls)} calls."
+        f" {sum(row.on for _, row in rows)} act unless they are switched off.\n",
+        "## Traps\n",
+        *(f"- {_link(row)}: {row.trap}" for _, row in rows if row.trap),
+        "\n## The table\n",
+        "{.stacked .atlas}",
+        _table(HEAD, (_row(library, row, by_row.get(row.name, [])) for library, row in rows)),
+        "## What else a step does to them\n",
+        *_behaviours(known),
+    ]
+    if absent := [one for one in libraries().values() if one.absent]:
+        text += ["\n## Not measured\n", *(f"- `{one.name}`: {one.absent}" for one in absent)]
+    return "\n".join(text) + "\n"
+
+
+def symbols_table() -> str:
+    """Return what the letters in coefficients mean."""
+    used = {RESTS.get(name, name) for one in libraries().values() for row in one.rows for name in row.counts}
+    families = [f"{name} | {words}" for name, words in FAMILIES.items()]
+    letters = [
+        f"{_plain(symbol(name))} | {quantity.words}" for name, quantity in QUANTITIES.items() if name in used
+    ]
+    return (
+        _table("family | what its coefficient is", families) + "\n" + _table("letter | what it is", letters)
+    )
+
+
+def _row(library: Library, row: Convention, calls: Sequence[Call]) -> str:
+    told = [f"`{_plain(row.formula)}`", *(f"{_plain(one)}" for one in (row.note,) if one)]
+    if calls:
+        told.append(f"{len(calls)} calls of {library.name} {calls[-1].version}, {calls[-1].date}")
+    else:
+        told.append(f"from its source: {_plain(row.source)}")
+    name = f"[`{row.name}`]{{#{row_anchor(row.name)}}}"
+    default = "none" if row.default is None else f"{row.default}"
+    cells = [
+        f"{name} `{row.argument}`", row.family, _plain(row.meaning), counted(row), default,
+        _decayed(row), "; ".join(told),
+    ]  # fmt: skip
+    return " | ".join(cells)
+
+
+def _decayed(row: Convention) -> str:
+    also = [what for what, yes in row.decays.items() if yes]
+    spared = [what for what, yes in row.decays.items() if not yes]
+    words = [f"also {', '.join(also)}"] * bool(also) + [f"not {', '.join(spared)}"] * bool(spared)
+    return "; ".join(words) or _plain(row.biases)
+
+
+def _behaviours(known: Iterable[Library]) -> list[str]:
+    lines = []
+    for library in known:
+        rows = [row for row in library.rows if row.behaviour]
+        if rows:
+            lines.append(f"```{{dropdown}} {library.name}")
+            for row in rows:
+                told = "; ".join(f"*{what}*: {_plain(words)}" for what, words in row.behaviour.items())
+                lines.append(f"- {_link(row)}: {told}")
+            lines.append("```\n")
+    return lines
+
+
+def _link(row: Convention) -> str:
+    return f"[`{row.name}`](#{row_anchor(row.name)})"
+
+
+def _plain(text: str) -> str:
+    """Return text as a cell of a table may have it."""
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _table(head: str, rows: Iterable[str]) -> str:
+    sides = " | ".join(["---"] * (head.count(" | ") + 1))
+    return "".join(f"| {row} |\n" for row in [head, sides, *rows])

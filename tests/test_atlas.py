@@ -1,0 +1,104 @@
+"""The atlas: every formula against recorded calls, what the lock has against live ones, and the command."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from conftest import ROOT, complaint, l2scaling
+
+from l2scaling.atlas import calls as recorded
+from l2scaling.atlas.conventions import REGISTRY, libraries
+from l2scaling.publish.errors import RunError
+from l2scaling.publish.evidence import atlas
+from l2scaling.publish.pages import atlas_page
+from l2scaling.publish.project import Project
+
+PROJECT = Project(ROOT)
+MEASURED = [one for one in libraries().values() if one.probe and not one.absent]
+LOCKED = [one for one in MEASURED if one.locked]
+CALLS = atlas.read_calls(PROJECT)
+
+
+@pytest.mark.parametrize("library", MEASURED, ids=lambda one: one.name)
+def test_every_row_agrees_with_all_calls_that_it_asks_for(library):
+    for row in library.rows:
+        own = {(one.value, tuple(sorted(one.setting.items()))): one for one in CALLS if one.row == row.name}
+        asked = recorded.trials(row)
+        assert len(own) >= len({repr(one) for one in asked}), f"{row.name}: calls are missing"
+        assert {value for value, _ in own} >= {float(f"{value:.12g}") for value, _ in asked}
+        assert recorded.departures(list(own.values())) == []
+
+
+def test_every_trial_has_two_values_and_some_drawn_at_random():
+    for library in MEASURED:
+        for row in library.rows:
+            values = [value for value, _ in recorded.trials(row)]
+            assert len(set(values[: -recorded.DRAWS])) >= 2, row.name
+            assert all(len(set(one)) >= 2 for one in row.trial.values()), row.name
+
+
+def test_a_wrong_formula_is_found_in_the_table(monkeypatch):
+    broken = {row.name: replace(row, factor=1.01 * row.factor) for row in REGISTRY}
+    monkeypatch.setattr(recorded, "find", broken.get)
+    loose = {row.name for row in REGISTRY if row.tolerance >= 0.01}
+    assert all(not one.fits for one in CALLS if one.row not in loose and one.coefficient)
+
+
+@pytest.mark.parametrize("library", LOCKED, ids=lambda one: one.name)
+def test_what_the_lock_has_is_measured_live(library):
+    calls = atlas.measure_library(PROJECT, library, newest=False)
+    assert recorded.departures(calls) == []
+    kept = {(one.row, one.value, repr(one.setting)) for one in CALLS}
+    tabled = {row for row, *_ in kept}
+    assert {one.row for one in calls} <= tabled
+
+
+def test_names_aliases_and_addresses_are_unique():
+    said = [name for row in REGISTRY for name in (row.name, *row.aliases)]
+    assert sorted({one for one in said if said.count(one) > 1}) == []
+    anchors = [atlas_page.row_anchor(row.name) for row in REGISTRY]
+    assert len(set(anchors)) == len(anchors)
+
+
+def test_the_page_has_every_row_with_its_address():
+    page = atlas_page.atlas_page(CALLS)
+    for library in libraries().values():
+        for row in library.rows if library.requires else ():
+            assert page.count(f"{{#{atlas_page.row_anchor(row.name)}}}") == 1
+    for line in page.splitlines():
+        if line.startswith("| [`"):
+            assert len(re.split(r"(?<!\\) \| ", line)) == atlas_page.HEAD.count(" | ") + 1, line
+
+
+def test_requests_that_cannot_be_met_are_refused_in_one_line():
+    assert "unknown library 'torhc' (nearest: 'torch')" in complaint(
+        l2scaling("atlas", "measure", "torhc"), 2
+    )
+    assert "unknown library 'torhc'" in complaint(l2scaling("atlas", "list", "torhc"), 2)
+    for library in libraries().values():
+        if library.absent:
+            assert library.absent.split(",")[0] in complaint(l2scaling("atlas", "measure", library.name), 2)
+
+
+def test_a_library_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeypatch):
+    """Its calls of before stay in the table, and what comes after it is still measured."""
+    torch = libraries()["torch"]
+    broken = replace(libraries()["keras"], probe="there_is_none")
+    monkeypatch.setattr(atlas, "require_library", {"keras": broken, "torch": torch}.get)
+    project = Project(tmp_path)
+    before = [one for one in CALLS if one.library == "keras"]
+    (tmp_path / "results").mkdir()
+    atlas.write_calls(project, before)
+    with pytest.raises(RunError, match="keras: its probe ended after 0 calls"):
+        atlas.measure(project, ["keras", "torch"])
+    after = atlas.read_calls(project)
+    assert [one for one in after if one.library == "keras"] == before
+    assert {one.row for one in after if one.library == "torch"} == {row.name for row in torch.rows}
+
+
+def test_what_is_measured_already_is_not_measured_again(tmp_path):
+    project = Project(tmp_path)
+    (tmp_path / "results").mkdir()
+    assert atlas.stale(project) == [one.name for one in MEASURED]
+    atlas.write_calls(project, CALLS)
+    assert atlas.stale(project) == []
