@@ -243,10 +243,13 @@ def _sources() -> str:
 
 
 def _import_all() -> str:
-    """Import what chapters import, other frameworks aside, which start threads; return the sources' hash."""
+    """Import what chapters import, other frameworks aside, which start threads; return the sources' hash.
+
+    A probe of the atlas imports its own library, which need not be here.
+    """
     loaded = _sources()
     for module in pkgutil.walk_packages([str(_PACKAGE)], "l2scaling."):
-        if not module.name.startswith("l2scaling.publish"):
+        if not module.name.startswith(("l2scaling.publish", "l2scaling.atlas.probes.")):
             importlib.import_module(module.name)
     for name in ("l2scaling.publish.cli", "l2scaling.publish.runs.run", *_LATE):
         importlib.import_module(name)
