@@ -1,7 +1,8 @@
 """Exact conversion of a value between two rows of the atlas, and what a printed loss says of the weights.
 
-Two rows of one family convert by their coefficients. Rows of the families ``l2`` and ``decoupled`` do so under
-gradient descent, with momentum in the long run; an estimator's coefficient is against its own data loss.
+Two rows of one family convert by their coefficients. Rows of the families ``l2`` and ``decoupled`` do so
+under gradient descent, with momentum in the long run; an estimator's coefficient is against its own
+data loss.
 """
 
 import math
@@ -9,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from l2scaling.atlas.conventions import FAMILIES, Convention, find
+from l2scaling.atlas.conventions import find
+from l2scaling.atlas.meaning import FAMILIES, Convention
 from l2scaling.atlas.quantities import QUANTITIES, ConventionError, Usage
 
 UserLoss = Literal["half-squared", "mean-squared", "summed", "cross-entropy"]
@@ -32,7 +34,7 @@ REFUSALS = {
     frozenset(("l2", "decoupled")): (
         "decoupled decay takes its share beside the optimiser's step, an L2 pull goes through it, so under "
         "Adam no coefficient makes them equal; under plain SGD without momentum they agree, and with "
-        "momentum in the long run: say that it is SGD by --momentum, 0 for none"
+        "momentum in the long run"
     ),
     frozenset(("l2", "l1")): (
         "an L1 pull has one size for every weight and an L2 pull grows with the weight, so they agree at one "
@@ -46,8 +48,8 @@ REFUSALS = {
         "agree at one length of the group only"
     ),
     frozenset(("group", "l1")): (
-        "a group's pull is of one size for the group and an L1 pull for every weight, so they agree in groups "
-        "of a single weight only"
+        "a group's pull is of one size for the group and an L1 pull for every weight, so they agree in "
+        "groups of a single weight only"
     ),
     frozenset(("group", "decoupled")): (
         "a group's pull has one size however long the group is, decay takes a share of each weight, and "
@@ -96,9 +98,8 @@ def convert(
     first, last = find(source), find(target)
     words = []
     if value is None:
-        value = _default(first)
-        words.append(f"{value:g} is the default of {first.name}")
-    first._check(value)
+        words.append(f"{first.default} is the default of {first.name}")
+    value = _checked(first, value)
     rate = _rate(first, last, value, usage)
     _require((first, last), usage)
     coefficient = first.coefficient(value, usage)
@@ -119,7 +120,11 @@ def convert(
     )  # fmt: skip
 
 
-def _default(one: Convention) -> float:
+def _checked(one: Convention, value: float | None) -> float:
+    """Return a value that an argument may have; its default if ``None`` is given."""
+    if value is not None:
+        one._check(value)
+        return value
     if isinstance(one.default, int | float):
         return float(one.default)
     off = f"{one.default!r} is its default" if one.default else "it has no default"
@@ -163,7 +168,8 @@ def _rate(first: Convention, last: Convention, value: float, usage: Usage) -> fl
         if {first.family, last.family} != {"l2", "decoupled"} or not both or not said:
             what = f"{value} of {first.name} has no equivalent in {last.name}"
             reason = REFUSALS[frozenset((first.family, last.family))]
-            raise ConventionError(f"{what}: {reason}; allowed: an API of the family {first.family}")
+            sgd = ", or --momentum (0 for none) if the optimiser is SGD" if both and not said else ""
+            raise ConventionError(f"{what}: {reason}; allowed: an API of the family {first.family}{sgd}")
     if beside[0] == beside[1]:
         return 1.0
     rest = 1.0 - (usage.momentum or 0.0)
@@ -213,26 +219,23 @@ def _loss_factor(first: Convention, last: Convention, loss: str | None, usage: U
 def _loss_words(
     first: Convention, last: Convention, loss: str | None, coefficient: float, usage: Usage
 ) -> str:
-    own = [one.own_loss for one in (first, last)]
-    if own[0] == own[1]:
-        return ""
-    if all(own):
-        said = " and ".join(
-            f"{_its(kind)} in {one.name}" for one, kind in zip((first, last), own, strict=True)
-        )
-        return f"against {said}: the same c, of two losses"
-    one, kind = next((one, kind) for one, kind in zip((first, last), own, strict=True) if kind)
-    if loss:
-        return f"beside {LOSSES[loss]}" + (
-            " of squares" if (loss, kind) == ("summed", "half-squared") else ""
-        )
-    if kind != "half-squared":
-        return f"beside {_its(kind)}, that of {one.name}"
-    twice = last.value(coefficient * 2 if own[0] else coefficient / 2, usage)
-    return (
-        f"beside the mean of half the squared error, that of {one.name}; beside the mean squared error "
-        f"(torch.nn.MSELoss, Keras' mse) it is {twice:.12g}: say --loss"
-    )
+    own = {one.name: one.own_loss for one in (first, last) if one.own_loss}
+    if len(own) == 2:
+        both = " and ".join(f"{_its(kind)} in {name}" for name, kind in own.items())
+        return "" if first.own_loss == last.own_loss else f"the same c for two data losses, {both}"
+    for name, kind in own.items():
+        if loss:
+            squares = " of squared errors" if (loss, kind) == ("summed", "half-squared") else ""
+            return f"for a data loss that is {LOSSES[loss]}{squares}"
+        words = f"for a data loss that is {_its(kind)}, as in {name}"
+        if kind == "half-squared":
+            twice = last.value(coefficient, usage) * 2.0 ** (last.power if first.own_loss else -last.power)
+            words += (
+                f"; for the mean squared error (torch.nn.MSELoss, Keras' mse) it is {twice:.12g}, by "
+                "--loss mean-squared"
+            )
+        return words
+    return ""
 
 
 def _its(kind: str | None) -> str:
@@ -248,8 +251,9 @@ def _warnings(given: Sequence[tuple[Convention, float]], usage: Usage) -> list[s
         if one.each_batch and (last := usage.last_batch):
             each = one.coefficient(value, Usage(**vars(usage) | {"samples": None, "batch_size": last}))
             found.append(
-                f"the last mini-batch of an epoch has {last} sample{'s' * (last > 1)}, and {one.name} divides by "
-                f"its size there too: c is {each:.4g} in that step, and the mean over an epoch's is converted"
+                f"the last mini-batch of an epoch has {last} sample{'s' * (last > 1)}, and {one.name} "
+                f"divides by its size there too: c is {each:.4g} in that step, and what is converted is the "
+                "mean over an epoch's steps"
             )
         share = 0.0 if usage.learning_rate is None or not _is_beside(one) else (
             usage.learning_rate * one.coefficient(value, usage))  # fmt: skip
@@ -278,15 +282,19 @@ in float32 and above 0.00195 in bfloat16'
 
 @dataclass(frozen=True)
 class WeightsSum:
-    """What a printed loss holds beside the data loss: the penalty, and the sum over weights behind it."""
+    """What a printed loss holds beside the data loss: the penalty, and the sum over weights behind it.
+
+    ``weight_rms`` is the root mean square of the weights, where their number was said.
+    """
 
     penalty: float
     sum_squares: float | None = None
     sum_absolute: float | None = None
+    weight_rms: float | None = None
 
 
 def sum_behind(
-    value: float, source: str, printed: float, metric: float, usage: Usage | None = None
+    value: float | None, source: str, printed: float, metric: float, usage: Usage | None = None
 ) -> WeightsSum:
     """Return Σw² (or Σ|w| of an L1 penalty) behind a printed loss beside the data loss alone.
 
@@ -301,7 +309,7 @@ def sum_behind(
         raise ConventionError(
             f"no printed loss holds the decay of {one.name}; allowed: a penalty in the loss"
         )
-    one._check(value)
+    value = _checked(one, value)
     _require([one], usage)
     coefficient, penalty = one.coefficient(value, usage), printed - metric
     if not (math.isfinite(penalty) and penalty >= 0):
@@ -311,4 +319,6 @@ def sum_behind(
         raise ConventionError(f"{one.argument} 0 makes no penalty; allowed: above 0")
     if one.family == "l1":
         return WeightsSum(penalty, sum_absolute=penalty / coefficient)
-    return WeightsSum(penalty, sum_squares=2 * penalty / coefficient)
+    squares = 2 * penalty / coefficient
+    rms = math.sqrt(squares / usage.weights) if usage.weights else None
+    return WeightsSum(penalty, sum_squares=squares, weight_rms=rms)

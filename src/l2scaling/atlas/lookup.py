@@ -9,7 +9,7 @@ MOST_NAMED = 8
 
 
 def matches(asked: str, known: Iterable[str]) -> list[str]:
-    """Return those of ``known`` that ``asked`` can mean; several if it leaves that open, none if nothing fits.
+    """Return those of ``known`` that ``asked`` can mean; several where it is open, none if nothing fits.
 
     A name is ``PATH`` or ``PATH:PART``. What fits better goes before: the very name, the name without
     regard to case, a path with modules between, the end of a path.
@@ -34,7 +34,7 @@ def matches(asked: str, known: Iterable[str]) -> list[str]:
 
 
 def near(asked: str, known: Iterable[str]) -> list[str]:
-    """Return those of ``known`` in the same library whose last part is a near miss of the last part asked for.
+    """Return those of ``known`` in the same library whose last part is a near miss of the last asked.
 
     >>> near("torch.optim.AdmW", ["torch.optim.AdamW", "torch.optim.SGD", "other.AdamW"])
     ['torch.optim.AdamW']

@@ -17,6 +17,8 @@ from tabulate import tabulate
 
 from l2scaling import __version__
 from l2scaling.atlas import conventions
+from l2scaling.atlas.convert import LOSSES, convert, sum_behind
+from l2scaling.atlas.quantities import QUANTITIES, ConventionError, Usage
 from l2scaling.evidence import number
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import atlas, controls, reproduce, results, robustness, stated, sweep
@@ -88,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         _robustness: "--jobs",
         _evidence: "chapters --profile --json",
         _cite: "what --format --profile",
-        _convert: "value --from --to --samples --batch-size --learning-rate --l1-ratio --json",
+        _convert: f"value --from --to {' '.join(_OPTIONS)} --loss --printed-loss --metric --json",
         _atlas: "what-of-atlas libraries --newest --json",
         _predict: "chapters",
         _accept: "chapters",
@@ -114,12 +116,14 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+_OPTIONS = {f"--{name.replace('_', '-')}": name for name in QUANTITIES}
+
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "chapter": {},
     "chapters": {"nargs": "*", "metavar": "CHAPTER"},
     "folder": {"type": _path, "metavar": "FOLDER", "help": "the --output of the sweep"},
     "what": {"metavar": "CHAPTER|book"},
-    "value": {"metavar": "VALUE"},
+    "value": {"nargs": "?", "metavar": "VALUE", "help": "the API's default if not given"},
     "what-of-atlas": {"metavar": "list|measure", "choices": ("list", "measure")},
     "libraries": {"nargs": "*", "metavar": "LIBRARY"},
     "--newest": {"action": "store_true", "help": "newest versions instead of pinned; writes no table"},
@@ -151,11 +155,12 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "--format": {"default": "bibtex", "help": ", ".join(citation.FORMATS)},
     "--from": {"dest": "source", "required": True, "metavar": "API", "help": "such as torch.optim.SGD"},
-    "--to": {"dest": "target", "required": True, "metavar": "API", "help": "or penalty_coefficient"},
-    "--samples": {"metavar": "N", "help": "samples in the data loss"},
-    "--batch-size": {"metavar": "B", "help": "samples of one step"},
-    "--learning-rate": {"metavar": "H"},
-    "--l1-ratio": {"metavar": "R", "help": "share of L1 in an elastic net"},
+    "--to": {"dest": "target", "metavar": "API", "help": "or penalty_coefficient"},
+    **{option: {"dest": name, "metavar": one.symbol.replace(" ", "-"), "help": one.words}
+       for (option, name), one in zip(_OPTIONS.items(), QUANTITIES.values(), strict=True)},
+    "--loss": {"metavar": "LOSS", "help": f"the user's data loss: {', '.join(LOSSES)}"},
+    "--printed-loss": {"metavar": "L", "help": "a loss as printed: with --metric, asks for Σw² behind it"},
+    "--metric": {"metavar": "M", "help": "the data loss alone, beside --printed-loss"},
 }  # fmt: skip
 """What commands take, each said once."""
 
@@ -264,24 +269,52 @@ def _cite(project: Project, options: argparse.Namespace) -> Iterable[str]:
 
 
 def _convert(_: Project, options: argparse.Namespace) -> Iterable[str]:
-    """Say what a value of one API's λ is in another API."""
-    kinds: dict[str, Callable[[str], Any]]
-    kinds = {"samples": int, "batch_size": int, "learning_rate": real, "l1_ratio": real}
+    """Say what a value of one API's λ is in another API, or what Σw² is behind a printed loss."""
     given = {
-        name: _parsed(f"--{name.replace('_', '-')}", text, kind)
-        for name, kind in kinds.items()
+        name: _parsed(option, text, int if QUANTITIES[name].whole else real)
+        for option, name in _OPTIONS.items()
         if (text := getattr(options, name)) is not None
     }
+    value = None if options.value is None else _parsed("VALUE", options.value, real)
     try:
-        usage = conventions.Usage(**given)
-        value = _parsed("VALUE", options.value, real)
-        found = conventions.convert(value, options.source, options.target, usage)
-    except conventions.ConventionError as error:
+        usage = Usage(**given)
+        if options.printed_loss is not None or options.metric is not None:
+            return _behind(value, options, usage)
+        if options.target is None:
+            raise RequestError(
+                "--to is missing; allowed: an API, or --printed-loss and --metric in its place"
+            )
+        found = convert(value, options.source, options.target, usage, options.loss)
+    except ConventionError as error:
         raise RequestError(str(error)) from error
     if options.json:
         return _shown([asdict(found)], True, [])
     values = [(options.target, found.value), ("penalty_coefficient", found.penalty_coefficient)]
-    return [*(f"{name}: {one:.12g}" for name, one in values if one is not None), found.note]
+    lines = [f"{name}: {one:.12g}" for name, one in values if one is not None]
+    warnings = [f"warning: {one}" for one in found.warnings]
+    return [*([found.loss] if found.loss else []), *lines, *warnings, found.note]
+
+
+def _behind(value: float | None, options: argparse.Namespace, usage: Usage) -> list[str]:
+    """Say what a printed loss holds beside a metric."""
+    both = {"--printed-loss": options.printed_loss, "--metric": options.metric}
+    if missing := [option for option, text in both.items() if text is None]:
+        raise RequestError(f"{missing[0]} is missing; allowed: --printed-loss and --metric, both")
+    if options.target or options.loss:
+        raise RequestError(
+            "--printed-loss asks for the weights behind it; allowed: no --to or --loss beside it"
+        )
+    printed, metric = (_parsed(option, text, real) for option, text in both.items())
+    found = sum_behind(value, options.source, printed, metric, usage)
+    if options.json:
+        return _shown([asdict(found)], True, [])
+    names = {
+        "penalty": "penalty",
+        "sum_squares": "Σw²",
+        "sum_absolute": "Σ|w|",
+        "weight_rms": "root mean square",
+    }
+    return [f"{names[key]}: {one:.6g}" for key, one in asdict(found).items() if one is not None]
 
 
 def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:

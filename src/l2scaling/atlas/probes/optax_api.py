@@ -40,6 +40,8 @@ def _maker(name: str, setting: dict[str, float]) -> Callable[[float], Any]:
         options = {"betas": (0.5, 0.5)}
     if path == "optax.lars":
         options = {"trust_coefficient": setting["trust"]}
+    if path == "optax.adadelta":  # which keeps its step in one direction as the pull grows
+        options = {"eps": 1.0}
     if path == "optax.contrib.galore":
         options = {"rank": 2}
     return lambda value: call(learning_rate=rate, **{argument: value}, **options)
@@ -75,17 +77,24 @@ def _matched(make: Callable[[float], Any], value: float, weights: Any, steps: in
         missed = miss(pull)
         return sum(float(jnp.vdot(missed[leaf], weights[leaf])) for leaf in PLACES)
 
-    low, high = 0.0, 1e-3
+    low, high = 0.0, 1.0
     at_low, at_high = along(low), along(high)
-    for _ in range(60):  # secants, until the step with decay is that of the gradient with a pull
-        if at_high == at_low or abs(high - low) < 1e-13 * abs(high):
+    if at_low * at_high >= 0:
+        raise ValueError("a pull of 1 is not enough for the step with decay, or any will do")
+    for _ in range(60):  # regula falsi, halving the end that stays
+        found = (low * at_high - high * at_low) / (at_high - at_low)
+        at = along(found)
+        if at == 0 or abs(high - low) < 1e-12 * high:
             break
-        low, high, at_low = high, high - at_high * (high - low) / (at_high - at_low), at_high
-        at_high = along(high)
+        if at * at_high < 0:
+            low, at_low = high, at_high
+        else:
+            at_low /= 2
+        high, at_high = found, at
     largest = max(float(jnp.max(jnp.abs(one))) for one in jax.tree.leaves(wanted))
-    if not all(bool(jnp.all(jnp.abs(one) < 1e-7 * largest)) for one in jax.tree.leaves(miss(high))):
+    if not all(bool(jnp.all(jnp.abs(one) < 1e-7 * largest)) for one in jax.tree.leaves(miss(found))):
         raise ValueError("no pull in the gradient of every leaf gives the step with decay")
-    return high
+    return found
 
 
 def _learnt(optimizer: Any, weights: Any, rate: float, steps: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     """Return what holds the weights, and the constant, against the gradient of the mean loss."""
     warnings.simplefilter("ignore")
     path, _, part = name.partition(":")
-    model = path.split(".")[-2]
+    model = next(one for one in path.split(".") if one[0].isupper())
     rng = np.random.default_rng(7)
     n, features = int(setting["samples"]), int(setting.get("features", 3))
     x = sm.add_constant(rng.normal(size=(n, features)))
@@ -62,7 +62,8 @@ def _held(w: Any, gradient: Any, part: str, ratio: float, *, constant: bool = Tr
     w, pull = np.ravel(w), -np.ravel(gradient)
     rest = slice(1 if constant else 0, None)
     columns = np.c_[np.sign(w), w] * [ratio > 0, ratio < 1]
-    fitted = np.linalg.lstsq(columns[rest], pull[rest], rcond=None)[0]
+    active = np.abs(w[rest]) > 1e-6  # a weight at 0 may be held by less
+    fitted = np.linalg.lstsq(columns[rest][active], pull[rest][active], rcond=None)[0]
     which = 0 if part == "l1" else 1
     found = {"coefficient": float(fitted[which])}
     if constant:

@@ -64,7 +64,7 @@ def _proximal(made: object, part: str, value: float, rate: float, start: np.ndar
         f"{one}_regularization_strength": tf.constant(value * (one == part), tf.float64)
         for one in ("l1", "l2")
     }
-    made(rate, **words).apply_gradients([(tf.zeros_like(variable), variable)])  # type: ignore[operator]
+    made(tf.constant(rate, tf.float64), **words).apply_gradients([(tf.zeros_like(variable), variable)])  # type: ignore[operator]
     moved = (start - variable.numpy()) / rate
     if part == "l1":
         return float(np.mean(moved * np.sign(start)))
@@ -73,7 +73,7 @@ def _proximal(made: object, part: str, value: float, rate: float, start: np.ndar
 
 def _leader(made: object, part: str, value: float, setting: dict[str, float], start: np.ndarray) -> float:
     """Follow the leader: what its weights leave of the sum of its gradients, over the steps."""
-    rate, steps = setting["learning_rate"], int(setting["steps"])
+    rate, steps = float(np.float32(setting["learning_rate"])), int(setting["steps"])  # kept so
     rng = np.random.default_rng(steps)
     pushes = rng.uniform(0.5, 1.0, (steps, *start.shape)) * np.sign(start) * (10 + value)
     sums = []

@@ -91,6 +91,6 @@ def _through(
         got = along(ended(0.0, middle))
         for number, goal in enumerate(along(wanted)):
             (low if got[number] > goal else high)[number] = middle[number]
-    for end, goal in zip(ended(0.0, low), wanted, strict=True):
-        torch.testing.assert_close(end, goal, rtol=1e-9, atol=1e-9)
+    for end, same in zip(ended(0.0, low), wanted, strict=True):
+        torch.testing.assert_close(end, same, rtol=1e-9, atol=1e-9)
     return low

@@ -17,6 +17,7 @@ class Way(NamedTuple):
     given: Callable[[dict[str, float]], dict[str, Any]] = lambda setting: {}
     still: bool = False
     flag: str = ""
+    inside: bool = False
     only: int = 3
     kind: torch.dtype = torch.float64
 
@@ -62,15 +63,39 @@ def pulls(make: Make, value: float, parts: Tensors, gradients: list[Tensors]) ->
         return [one - other for one, other in zip(goal, last, strict=True)]
 
     for _ in range(25):
-        now, slopes = off(found), [(one - other) / 1e-6 for one, other in zip(off(found), off(found + 1e-6))]
+        now, slopes = (
+            off(found),
+            [(one - other) / 1e-6 for one, other in zip(off(found), off(found + 1e-6), strict=True)],
+        )
         found = found + [
             float((one * slope).sum() / (slope**2).sum()) if float(slope.norm()) else 0.0
             for one, slope in zip(now, slopes, strict=True)
         ]
-    rest = max(float(one.norm() / (last - first).norm()) for one, last, first in zip(off(found), goal, parts))
+    ways = zip(off(found), goal, parts, strict=True)
+    rest = max(float(one.norm() / (last - first).norm()) for one, last, first in ways)
     if not rest < 1e-6:
         raise ArithmeticError(f"no pull does what {value} does; the nearest leaves {rest:.1g} of the way")
     return [float(one) for one in found]
+
+
+def ratios(make: Make, value: float, parts: Tensors, gradients: list[Tensors]) -> list[float]:
+    """Return what share of each tensor the first step takes, against what it takes of its gradient."""
+    without, found = run(make, 0.0, parts, gradients[:1]), []
+    for number, share in enumerate(shares(make, value, parts, gradients[:1], 0)):
+        gradient, moved = gradients[0][number], without[0][number] - without[1][number]
+        found.append(share / float((moved * gradient).sum() / (gradient**2).sum()))
+    return found
+
+
+def shifts(make: Make, value: float, parts: Tensors, gradients: list[Tensors]) -> list[float]:
+    """Return the number that decay takes off every weight of a tensor, large or small, in the first step."""
+    (after, bare), found = (run(make, one, parts, gradients[:1])[1] for one in (value, 0.0)), []
+    for one, other in zip(after, bare, strict=True):
+        lost = other - one
+        if float(lost.max() - lost.min()) > 1e-9 * float(lost.abs().max()):
+            raise ArithmeticError("weights of different sizes lose different numbers")
+        found.append(float(lost.mean()))
+    return found
 
 
 def start(setting: dict[str, float], way: Way) -> tuple[Tensors, list[Tensors]]:
@@ -91,18 +116,20 @@ def tensors(parts: list[Any], way: Way) -> Tensors:
     return [torch.tensor(one, dtype=way.kind) for one in parts]
 
 
-def model(made: Tensors) -> torch.nn.Module:
+def model(made: Tensors, norm: torch.nn.Module) -> torch.nn.Module:
     """Return a network that has the tensors for its weight, bias and gain."""
     whole = torch.nn.Module()
-    whole.layer, whole.norm = torch.nn.Linear(1, 1), torch.nn.LayerNorm(3, bias=False)
+    whole.layer, whole.norm = torch.nn.Linear(1, 1), norm
     whole.layer.weight, whole.layer.bias, whole.norm.weight = made
+    norm.register_parameter("bias", None)
     return whole
 
 
 @cache
 def vision() -> Any:
     """Name two operators that torchvision, which timm imports, has not got beside a torch for CPUs."""
-    operators = torch.library.Library("torchvision", "DEF")
+    library: Any = torch.library
+    operators = library.Library("torchvision", "DEF")
     for one in ("nms", "qnms"):
         operators.define(f"{one}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     return operators
@@ -119,15 +146,21 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     """Return the coefficients of a matrix, a bias and a gain."""
     path, _, part = name.partition(":")
     way, optimizer, rate = WAYS.get(name, Way()), found_at(path), setting["learning_rate"]
-    shown: dict[str, float] = {}
 
     def make(made: Tensors, decay: float) -> Any:
         given = {"lr": setting.get("peak_rate", rate), "weight_decay": decay} | way.given(setting)
         groups: Any = made
         if way.flag:
-            groups = [{"params": made[:1], way.flag: True}, {"params": made[1:], way.flag: False}]
+            within = given if way.inside else {}
+            groups = [
+                {"params": some, way.flag: first, **within}
+                for first, some in ((True, made[:1]), (False, made[1:]))
+            ]
+            given = {} if way.inside else given
         if path == FACTORY:
-            done = optimizer(model(made), opt=part, **given)
+            done = optimizer(model(made, torch.nn.LayerNorm(3)), opt=part, **given)
+        elif path == OTHER:
+            done = optimizer(model(made, torch.nn.BatchNorm1d(3)), optimizer_name="adamw", **given)
         else:
             done = optimizer(groups, **given)
         if "peak_rate" in setting:
@@ -138,13 +171,23 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     parts, gradients = start(setting, way)
     if way.asks == "pull":
         found = pulls(make, value, parts, gradients)
+    elif way.asks == "shift":
+        found = [one / rate for one in shifts(make, value, parts, gradients)]
+    elif way.asks == "ratio":
+        found = ratios(make, value, parts, gradients)
     else:
         found = [one / rate for one in shares(make, value, parts, gradients, way.asks == "implicit")]
-    return dict(zip(("coefficient", "bias", "gain"), found)) | shown
+    return dict(zip(("coefficient", "bias", "gain"), found, strict=False))
 
 
-FACTORY = "timm.optim.create_optimizer_v2"
-STILL, PULL, IMPLICIT = Way(still=True), Way("pull"), Way("implicit", still=True)
+FACTORY, OTHER = "timm.optim.create_optimizer_v2", "pytorch_optimizer.create_optimizer"
+PO = "pytorch_optimizer."
+STILL, PULL, IMPLICIT, GROUPS = (
+    Way(still=True),
+    Way("pull"),
+    Way("implicit", still=True),
+    Way(flag="use_muon"),
+)
 
 _TABLE: list[tuple[str, str, Way]] = [
     (FACTORY + ":", "sgd nesterov momentum adam adamax adadelta adagrad nadam nadamlegacy rmsprop", PULL),
@@ -155,5 +198,20 @@ _TABLE: list[tuple[str, str, Way]] = [
     (FACTORY + ":", "sgdp csgdp madgradw", Way(given=lambda on: {"momentum": on["momentum"]})),
     (FACTORY + ":", "lars larc", Way(given=lambda on: {"trust_coeff": on["trust"]})),
     (FACTORY + ":", "novograd", Way(still=True, given=lambda on: {"betas": (on["momentum"], 0.98)})),
+    (PO, "Adam SGD ADOPT AccSGD AdEMAMix AdaDelta AdaMax AdaSmooth Adai AdamG AggMo Aida ApolloDQN", PULL),
+    (PO, "DAdaptAdaGrad DAdaptAdam DualAdam MADGRAD NAdam PAdam PID QHAdam QHM RMSprop ROSE SWATS", PULL),
+    (PO, "ScalableShampoo ScheduleFreeSGD Shampoo", PULL),
+    (PO, "Lamb Adalite AdamWSN Conda Fira GaLore Kron LaProp SPAM StableAdamW SOAP SPlus", STILL),
+    (PO, "Adan", IMPLICIT),
+    (PO, "Muon AdaMuon AdaGO NorMuon", GROUPS),
+    (PO, "AdamS SpectralSphere", Way(only=1)),
+    (PO, "APOLLO", Way(still=True, given=lambda on: {"betas": (0.9, 0.99)})),
+    (PO, "LARS", Way(still=True, given=lambda on: {"trust_coefficient": on["trust"]})),
+    (PO, "Prodigy", Way(given=lambda on: {"d0": on["distance"]})),
+    (PO, "DAdaptAdan", Way("implicit", given=lambda on: {"d0": on["distance"]})),
+    (PO, "DAdaptSGD", Way("ratio", given=lambda on: {"d0": on["distance"]})),
+    (PO, "FAdam", Way(still=True, kind=torch.float32)),
+    (PO, "NovoGrad", Way(still=True, given=lambda on: {"betas": (on["momentum"], 0.98)})),
+    (PO, "Lion:fixed_decay", Way(given=lambda on: {"fixed_decay": True})),
 ]
 WAYS = {prefix + one: way for prefix, names, way in _TABLE for one in names.split()}
