@@ -60,6 +60,11 @@ def test_names_aliases_and_addresses_are_unique():
     assert len(set(anchors)) == len(anchors)
 
 
+def test_names_are_import_paths_with_at_most_one_part():
+    for row in REGISTRY:
+        assert re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*(:[A-Za-z0-9_]+)?", row.name), row.name
+
+
 def test_the_page_has_every_row_with_its_address():
     page = atlas_page.atlas_page(CALLS)
     for library in libraries().values():
@@ -102,3 +107,36 @@ def test_what_is_measured_already_is_not_measured_again(tmp_path):
     assert atlas.stale(project) == [one.name for one in MEASURED]
     atlas.write_calls(project, CALLS)
     assert atlas.stale(project) == []
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])
+def test_the_table_is_searched_filtered_and_linked_into(quick_site, context, scheme, width):
+    page = context(scheme, width).new_page()
+    address = (quick_site / "book/atlas.html").as_uri()
+    page.goto(address)
+    rows = page.locator("table.atlas tbody tr")
+    shown = page.locator("table.atlas tbody tr:not([hidden])")
+    assert shown.count() == rows.count() == sum(len(one.rows) for one in libraries().values() if one.requires)
+    page.get_by_label("Search").fill("xgboost gblinear")
+    assert 1 <= shown.count() <= 10
+    assert "gblinear" in shown.first.inner_text()
+    assert f"{shown.count()} of {rows.count()} arguments" in page.get_by_role("status").inner_text()
+    page.get_by_label("Search").fill("")
+    page.get_by_label("Family").select_option("group")
+    assert {row.split("\n")[0] for row in shown.locator("td:nth-child(2)").all_inner_texts()} == {"group"}
+    page.get_by_label("On by default").check()
+    assert shown.count() < rows.count() / 4
+    page.goto(f"{address}#{atlas_page.row_anchor('torch.optim.AdamW')}")  # a link shows its row all the same
+    target = page.locator("tr:has(:target)")
+    assert target.is_visible()
+    assert "torch.optim.AdamW" in target.inner_text()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
+def test_without_scripts_the_table_is_whole(quick_site, browser):
+    page = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 844}).new_page()
+    page.goto((quick_site / "book/atlas.html").as_uri())
+    assert page.locator("table.atlas tbody tr").last.is_visible()
+    assert page.locator(".atlas-filters").count() == 0
+    page.close()

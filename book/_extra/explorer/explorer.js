@@ -42,6 +42,9 @@
     share_per_step: "the second thread: a share of each weight a step",
     sgd: "gradient descent", momentum: "heavy ball", adam: "Adam",
   };
+  const UNTOLD = tables.quantities.filter(({ key }) =>
+    !["samples", "batch_size", "learning_rate", "l1_ratio", "momentum"].includes(key));
+  const fieldOf = (key) => `quantity-${key}`;
 
   const VARIANCES = {
     fixed: "the square of the standard deviation", lecun: "1 / fan-in", he: "2 / fan-in", glorot: "2 / (fan-in + fan-out)",
@@ -72,12 +75,18 @@
     batchSize: { name: "batch size", ...whole(1, 1e12) },
     dataNorm: { name: "norm of the data gradient", ...fromZero(1e12, "0.5") },
     l1Ratio: { name: "L1 share", ...fromZero(1, "0.5") },
+    printedLoss: { name: "printed loss", ...fromZero(1e12, "1.53") },
+    metric: { name: "metric", ...fromZero(1e12, "0.98") },
   };
+  for (const { key, words, whole: counts } of UNTOLD) {
+    RULES[fieldOf(key)] = { name: `number ${words}`, ...(counts ? whole(1, 1e12) : above(1e12, "0.5")) };
+  }
   const ROW_RULES = {
     outputs: { name: "number of outputs", ...whole(1, 1e6) },
     height: { name: "height of the kernel", ...whole(1, 1000) },
     width: { name: "width of the kernel", ...whole(1, 1000) },
     positions: { name: "number of flattened positions", ...whole(1, 1e6) },
+    size: { name: "vocabulary, or width of keys and values", ...whole(1, 1e6) },
     repeat: { name: "number of equal layers", ...whole(1, 1000) },
   };
 
@@ -138,8 +147,20 @@
 
   // ---------------------------------------------------------------- layers
 
+  // The fields that each kind of layer has, as they are called there
+  const REPEAT = { repeat: "Equal layers in a row" };
+  const KINDS = {
+    dense: { outputs: "Outputs or filters", positions: "Positions flattened", ...REPEAT },
+    convolution: { outputs: "Outputs or filters", height: "Kernel height", width: "Kernel width", ...REPEAT },
+    embedding: { outputs: "Width", size: "Vocabulary or positions", flag: "Output layer of its own, not tied" },
+    attention: { outputs: "Width of the queries", size: "Width of keys and values", ...REPEAT },
+    normalisation: { ...REPEAT },
+    block: { outputs: "Inner width of the MLP", size: "Width of keys and values", flag: "MLP gated by a third matrix", ...REPEAT },
+  };
+  const KIND_LABELS = { block: "transformer block" };
+
   let made = 0;
-  function layerEntry({ kind = "dense", outputs = "64", height = "3", width = "3", positions = "1", repeat = "1" }) {
+  function layerEntry({ kind = "dense", outputs = "64", height = "3", width = "3", positions = "1", size = "64", flag = false, repeat = "1" }) {
     made += 1;
     const id = `layer${made}`;
     const error = make("p", { className: "error", id: `${id}-error`, hidden: true });
@@ -150,16 +171,19 @@
       return make("div", { className: "field" }, make("label", { htmlFor: input.id, textContent: label }), input);
     };
     const select = make("select", { id: `${id}-kind` },
-      make("option", { value: "dense", textContent: "dense" }),
-      make("option", { value: "convolution", textContent: "convolution" }));
+      ...Object.keys(KINDS).map((value) => make("option", { value, textContent: KIND_LABELS[value] ?? value })));
+    const check = make("input", { type: "checkbox", id: `${id}-flag`, checked: flag });
+    check.dataset.part = "flag";
     select.dataset.part = "kind";
     select.value = kind;
     const remove = make("button", { type: "button", textContent: "Remove" });
     remove.dataset.part = "remove";
     const fields = make("div", { className: "explorer-fields" },
       make("div", { className: "field" }, make("label", { htmlFor: select.id, textContent: "Kind" }), select),
-      field("outputs", "Outputs or filters", outputs), field("height", "Kernel height", height),
+      field("outputs", "Outputs", outputs), field("height", "Kernel height", height),
       field("width", "Kernel width", width), field("positions", "Positions flattened", positions),
+      field("size", "Size", size),
+      make("div", { className: "field check" }, check, make("label", { htmlFor: check.id, textContent: "Flag" })),
       field("repeat", "Equal layers in a row", repeat), remove);
     return make("li", {}, make("fieldset", {}, make("legend"), fields, error));
   }
@@ -179,10 +203,12 @@
       entry.querySelector("legend").textContent = words;
       part(entry, "remove").setAttribute("aria-label", `Remove ${words.toLowerCase()}`);
       part(entry, "remove").hidden = all.length === 1;
-      const convolution = part(entry, "kind").value === "convolution";
-      const flattens = !convolution && place > 0 && part(all[place - 1], "kind").value === "convolution";
-      for (const [name, shown] of [["height", convolution], ["width", convolution], ["positions", flattens]]) {
-        part(entry, name).parentElement.hidden = !shown;
+      const labels = KINDS[part(entry, "kind").value];
+      const flattens = place > 0 && part(all[place - 1], "kind").value === "convolution";
+      for (const name of [...Object.keys(ROW_RULES), "flag"]) {
+        const field = part(entry, name).parentElement;
+        field.hidden = !(name in labels) || (name === "positions" && !flattens);
+        if (name in labels) field.querySelector("label").textContent = labels[name];
       }
     });
     at("add-layer").disabled = all.length >= MOST_LAYERS;
@@ -202,14 +228,18 @@
         if (message) messages.push(message);
       }
       good = say(entry.querySelector(".error"), messages.join(" ")) && good;
-      const { outputs, height, width, positions, repeat } = numbers;
-      return { kind: part(entry, "kind").value, outputs, height, width, kernel: height * width, positions, repeat };
+      const { outputs, height, width, positions, size, repeat } = numbers;
+      const kind = part(entry, "kind").value;
+      const flag = "flag" in KINDS[kind] && part(entry, "flag").checked;
+      return { kind, outputs, height, width, kernel: height * width, positions, size, flag, repeat };
     });
     return good ? rows : null;
   }
 
   // d2400r6: six dense layers of 2400; c20k2x3: 20 filters of 2 by 3; d10f49: after 49 flattened positions
-  const LAYER = /^(?:c(\d+)k(\d+)x(\d+)|d(\d+)(?:f(\d+))?)(?:r(\d+))?$/;
+  // e50257w768: an embedding, with o where the output layer is its own; a768k768: attention, and the width of keys
+  // and values; n: a normalisation; b3072k768: a block, with g where the MLP is gated
+  const LAYER = /^(?:c(\d+)k(\d+)x(\d+)|d(\d+)(?:f(\d+))?|e(\d+)w(\d+)(o?)|a(\d+)k(\d+)|(n)|b(\d+)k(\d+)(g?))(?:r(\d+))?$/;
   function layersFromText(text) {
     const words = text.split("-");
     if (words.length > MOST_LAYERS || words.some((word) => word.length > LONGEST)) return null;
@@ -217,13 +247,22 @@
     if (found.includes(null)) return null;
     // positions can be flattened behind a convolution only
     if (found.some(([, , , , , positions], place) => positions && positions !== "1" && !found[place - 1]?.[1])) return null;
-    return found.map(([, filters, height, width, units, positions, repeat]) =>
-      filters ? { kind: "convolution", outputs: filters, height, width, repeat }
-        : { kind: "dense", outputs: units, positions, repeat });
+    return found.map(([, filters, height, width, units, positions, words, across, own, queries, keys, norm, inner, shared, gated, repeat]) => {
+      if (filters) return { kind: "convolution", outputs: filters, height, width, repeat };
+      if (words) return { kind: "embedding", outputs: across, size: words, flag: own === "o", repeat };
+      if (queries) return { kind: "attention", outputs: queries, size: keys, repeat };
+      if (norm) return { kind: "normalisation", repeat };
+      if (inner) return { kind: "block", outputs: inner, size: shared, flag: gated === "g", repeat };
+      return { kind: "dense", outputs: units, positions, repeat };
+    });
   }
   const layersToText = (rows) => rows.map((row) => {
     const repeat = row.repeat > 1 ? `r${row.repeat}` : "";
     if (row.kind === "convolution") return `c${row.outputs}k${row.height}x${row.width}${repeat}`;
+    if (row.kind === "embedding") return `e${row.size}w${row.outputs}${row.flag ? "o" : ""}`;
+    if (row.kind === "attention") return `a${row.outputs}k${row.size}${repeat}`;
+    if (row.kind === "normalisation") return `n${repeat}`;
+    if (row.kind === "block") return `b${row.outputs}k${row.size}${row.flag ? "g" : ""}${repeat}`;
     return `d${row.outputs}${row.positions > 1 ? `f${row.positions}` : ""}${repeat}`;
   }).join("-");
 
@@ -231,9 +270,23 @@
 
   const convention = () => tables.conventions.find((one) => one.name === at("convention").value);
 
+  // What the row needs stands beside its value, all else is for other rows
+  let moving = false;
+  function placeQuantities() {
+    if (moving) return; // a field that is left because it moves tells so, and this comes in again
+    moving = true;
+    for (const { key } of UNTOLD) {
+      const place = at(convention().needs.includes(key) ? "needed" : "others");
+      const field = at(fieldOf(key)).parentElement;
+      if (field.parentElement !== place) place.append(field);
+    }
+    moving = false;
+  }
+
   function showFields() {
     tidyLayers();
-    const { argument, formula, note, solved, biasesInWords } = convention();
+    placeQuantities();
+    const { argument, formula, needs, note, solved, biasesInWords } = convention();
     document.querySelector('label[for="value"]').textContent = `Its value, ${argument}`;
     const words = [`${formula}.`, `Biases penalised: ${biasesInWords}.`];
     if (note) words.push(`${note[0].toUpperCase()}${note.slice(1)}.`);
@@ -243,9 +296,12 @@
     const drawer = convention().library === "keras" ? "Keras" : "torch";
     at("initializer-note").textContent =
       `Variance ${VARIANCES[start]}; ${LAWS[F.lawOf(convention(), start, tables)]} law, as ${drawer} draws it.`;
-    at("momentum").parentElement.hidden = at("optimizer").value !== "momentum";
+    at("momentum").parentElement.hidden = at("optimizer").value !== "momentum" && !needs.includes("momentum");
     at("deviation").parentElement.hidden = at("initializer").value !== "fixed";
   }
+
+  // What may be left empty: quantities that the chosen row does not need, and a question nobody asks
+  const optional = (id) => ["printedLoss", "metric"].includes(id) || Boolean(at(id).closest("#others"));
 
   // Read all fields, mark the bad ones; return the state, or null if there are any
   function read() {
@@ -254,15 +310,24 @@
     for (const [id, rule] of [...Object.entries(RULES), ["value", valueRule()]]) {
       const input = at(id);
       const idle = input.parentElement.hidden;
+      const unasked = !input.value.trim() && optional(id);
       state[id] = idle ? { deviation: tables.fixedScale, momentum: 0 }[id] : parse(input.value);
-      good = tell(id, idle ? "" : refusedByLink.get(id) || complaintOf(input.value, rule)) && good;
+      good = tell(id, idle ? "" : refusedByLink.get(id) || (unasked ? "" : complaintOf(input.value, rule))) && good;
+    }
+    state.quantities = {};
+    for (const { key } of UNTOLD) {
+      if (Number.isFinite(state[fieldOf(key)])) state.quantities[key] = state[fieldOf(key)];
+    }
+    if (good && Number.isFinite(state.printedLoss) !== Number.isFinite(state.metric)) {
+      const lacking = Number.isFinite(state.metric) ? "printedLoss" : "metric";
+      good = tell(lacking, `The ${RULES[lacking].name} is missing; allowed: both numbers or neither.`);
     }
     if (good && state.batchSize > state.samples) {
       const message = `${quote(at("batchSize").value.trim())} cannot be the batch size; allowed: at most the ${show(state.samples)} samples.`;
       good = tell("batchSize", message);
     }
     for (const id of ["biases", "widthSteps"]) good = tell(id, refusedByLink.get(id) || "") && good;
-    for (const id of ["initializer", "convention", "optimizer"]) {
+    for (const id of ["initializer", "convention", "optimizer", "reach", "loss"]) {
       state[id] = at(id).value;
       good = tell(id, refusedByLink.get(id) || "") && good;
     }
@@ -270,10 +335,10 @@
     if (!refusedByLink.has("optimizer") && !optimizers.includes(state.optimizer)) {
       const allowed = optimizers.map((one) => LABELS[one]).join(", ");
       let message = `${LABELS[state.optimizer]} does not go with ${name}; allowed: ${allowed}.`;
-      if (name === "keras.optimizers.SGD") message += " With momentum its decay is decoupled and stands for another c.";
+      if (name === "keras.optimizers.SGD") message += " With momentum its decay is decoupled and stands for another c; l2scaling convert has --momentum for it.";
       good = tell("optimizer", message) && good;
     }
-    if (good && !(F.scaleOf(convention(), F.settingOf(state)) > 0)) {
+    if (good && !(F.scaleOf(convention(), F.settingOf(state, convention()), tables) > 0)) {
       const message = `${quote(at("l1Ratio").value.trim())} leaves nothing of this part of ${name}; allowed: a share that leaves some.`;
       good = tell("l1Ratio", message);
     }
@@ -288,10 +353,12 @@
   // stand in a CSS selector, because the theme looks every link's fragment up as one.
   const KEYS = {
     in: "inputs", sd: "deviation", lam: "value", eta: "learningRate", beta: "momentum", batch: "batchSize",
-    n: "samples", l1: "l1Ratio", g: "dataNorm",
+    n: "samples", l1: "l1Ratio", g: "dataNorm", printed: "printedLoss", metric: "metric",
+    ...Object.fromEntries(UNTOLD.map(({ key }) => [key, fieldOf(key)])),
   };
-  const CHOICES = { init: "initializer", lib: "convention", opt: "optimizer" };
-  const DEFAULTS = { sd: tables.fixedScale, beta: 0.9, l1: 0.5, g: 0 };
+  const CHOICES = { init: "initializer", lib: "convention", opt: "optimizer", reach: "reach", loss: "loss" };
+  const EMPTY = Object.fromEntries(["printed", "metric", ...UNTOLD.map(({ key }) => key)].map((key) => [key, ""]));
+  const DEFAULTS = { sd: tables.fixedScale, beta: 0.9, l1: 0.5, g: 0, reach: "library", loss: "unsaid", ...EMPTY };
   const FIELDS = new Map(Object.entries({ layers: "layers", bias: "biases", ...KEYS, ...CHOICES, width: "widthSteps" }));
   const WIDTH = {
     name: "width in quarters of a doubling", ...whole(-REACH, REACH),
@@ -311,9 +378,11 @@
   function link(state) {
     const pairs = [["layers", layersToText(state.rows)], ["bias", state.biases ? 1 : 0]];
     for (const [key, id] of Object.entries(KEYS)) {
-      if (!at(id).parentElement.hidden && DEFAULTS[key] !== state[id]) pairs.push([key, numberWord(state[id])]);
+      if (!at(id).parentElement.hidden && DEFAULTS[key] !== state[id] && Number.isFinite(state[id])) pairs.push([key, numberWord(state[id])]);
     }
-    for (const [key, id] of Object.entries(CHOICES)) pairs.push([key, slug(state[id])]);
+    for (const [key, id] of Object.entries(CHOICES)) {
+      if (DEFAULTS[key] !== state[id]) pairs.push([key, slug(state[id])]);
+    }
     if (state.widthSteps) pairs.push(["width", state.widthSteps]);
     return `#${pairs.map((pair) => pair.join("-")).join("--")}`;
   }
@@ -349,11 +418,14 @@
       seen.add(key);
     }
     for (const [key, id] of Object.entries(CHOICES)) {
-      if (!words.has(key)) continue;
+      if (!words.has(key)) {
+        if (key in DEFAULTS) at(id).value = DEFAULTS[key];
+        continue;
+      }
       const options = [...at(id).options].map((one) => one.value);
       const wanted = options.find((one) => slug(one) === words.get(key));
       if (wanted) at(id).value = wanted;
-      else refusedByLink.set(id, `${quote(words.get(key))} is unknown; allowed: ${options.join(", ")}.`);
+      else refusedByLink.set(id, `${quote(words.get(key))} is unknown; allowed: ${options.length > 20 ? `${options.slice(0, 5).join(", ")} and ${show(options.length - 5)} more` : options.join(", ")}.`);
     }
     for (const [key, id] of Object.entries(KEYS)) {
       const word = String(words.get(key) ?? DEFAULTS[key] ?? at(id).value);
@@ -362,7 +434,7 @@
     if (words.has("layers")) {
       const rows = layersFromText(words.get("layers"));
       if (rows) at("layers").replaceChildren(...rows.map(layerEntry));
-      else refusedByLink.set("layers", `${quote(words.get("layers"))} cannot be the layers; allowed: up to ${MOST_LAYERS} entries such as d64, c20k2x3 or, behind a convolution, d10f49r2, joined by hyphens.`);
+      else refusedByLink.set("layers", `${quote(words.get("layers"))} cannot be the layers; allowed: up to ${MOST_LAYERS} entries such as d64, c20k2x3, e50257w768, b3072k768r12 or, behind a convolution, d10f49r2, joined by hyphens.`);
     }
     const bias = words.get("bias") ?? "1";
     at("biases").checked = bias !== "0";
@@ -387,9 +459,25 @@
     return `${show(number)} steps (${show(number / perEpoch)} epochs of ${show(perEpoch)} steps)`;
   }
 
+  const SMALLEST = `The share must be above ${show(tables.smallestShares.float32, 3)} to act in float32, above ${show(tables.smallestShares.bfloat16, 3)} in bfloat16.`;
+
+  function behindWords({ behind, penalised, coefficient, convention: { family, placement, name } }) {
+    if (!behind) return "Not asked: give a loss as printed, and the metric beside it that holds the data alone.";
+    if (placement !== "loss") return `No printed loss holds the decay of ${name}.`;
+    if (!(coefficient > 0)) return "Without a penalty the loss is the metric.";
+    if (behind.sum === null) return "The printed loss is below the metric, which no penalty can be.";
+    const sum = family === "l1" ? "Σ|w|" : "Σw²";
+    const rms = behind.rms === null ? "" : `; over ${show(penalised)} weights a root mean square of ${show(behind.rms)}`;
+    return `${sum} = ${show(behind.sum)}${rms}`;
+  }
+
   function halfLifeWords(found) {
-    const { decay, stepsPerEpoch, convention: { family } } = found;
+    const { decay, stepsPerEpoch, unfelt, convention: { family } } = found;
     if (found.coefficient === 0) return "none: nothing decays";
+    const share = show(decay.joint);
+    if (unfelt.includes("float32")) {
+      return `none in float32: a step takes the share ${share}, and 1 − ${share} rounds to 1 (in exact numbers: ${steps(decay.halfLife, stepsPerEpoch)}). ${SMALLEST}`;
+    }
     if (family === "l1" && decay.stepsToZero) {
       return `none: every step takes the same amount, so a typical weight is gone after ${steps(decay.stepsToZero, stepsPerEpoch)}`;
     }
@@ -400,7 +488,8 @@
     if (decay.halfLife === null) return "none: a weight keeps its size";
     if (decay.halfLife === 0) return "at once: one step takes the whole weight";
     const flips = decay.sign === "flipping" ? ", changing sign on the way" : "";
-    return steps(decay.halfLife, stepsPerEpoch) + flips;
+    const coarse = unfelt.length ? `; none for weights kept in bfloat16, where 1 − ${share} rounds to 1. ${SMALLEST}` : "";
+    return steps(decay.halfLife, stepsPerEpoch) + flips + coarse;
   }
 
   function stabilityWords(state, found) {
@@ -456,6 +545,11 @@
     return `× ${show(factor, 3)}, ${widest}`;
   }
 
+  // What of the trained numbers the penalty leaves alone
+  function ignoredWords({ ignored }) {
+    return Object.keys(ignored).filter((name) => ignored[name]).join(", ");
+  }
+
   function fill(state, found) {
     const { family, name, argument, formula, meaning } = found.convention;
     const { symbol } = NAMES[family];
@@ -463,7 +557,7 @@
     at("name-value").textContent = NAMES[family].value;
     at("name-halflife").textContent = family === "l1" ? "Half-life, or steps to zero" : "Half-life";
     const ignored = found.trainable - found.penalised;
-    const rest = ignored ? `, of ${show(found.trainable)} trainable; ${show(ignored)} biases are not penalised` : ", all that is trainable";
+    const rest = ignored ? `, of ${show(found.trainable)} trainable; ${show(ignored)} ${ignoredWords(found)} are not penalised` : ", all that is trainable";
     const answers = {
       counts: `${show(found.penalised)}${rest}`,
       coefficient: `${show(found.coefficient)} (${meaning} for ${argument} of ${name}: ${formula})`,
@@ -476,6 +570,7 @@
       stability: stabilityWords(state, found),
       clipping: clippingWords(state, found),
       half: halfWords(found),
+      behind: behindWords(found),
     };
     for (const [id, words] of Object.entries(answers)) at(`out-${id}`).textContent = words;
   }
@@ -488,15 +583,18 @@
     at("per-layer").querySelector("tbody").replaceChildren(...found.perLayer.map((layer) => {
       const which = layer.times > 1 ? `${first} to ${first + layer.times - 1}` : `${first}`;
       first += layer.times;
-      const shape = `${layer.kind}, ${show(layer.inputs)} to ${show(layer.outputs)}${layer.kind === "convolution" ? `, ${show(layer.kernel)} positions` : ""}`;
+      const shape = `${KIND_LABELS[layer.kind] ?? layer.kind}${layer.role === "gain" ? "'s gain" : ""}, ${show(layer.inputs)} to ${show(layer.outputs)}${layer.kind === "convolution" ? `, ${show(layer.kernel)} positions` : ""}`;
       return row([`${which}: ${shape}`, show(layer.count), show(layer.deviation), show(layer.squares), show(layer.pull)], [1, 2, 3, 4]);
     }));
-    const entry = (one) => tables.conventions.find((other) => other.name === one.name);
+    const known = new Map(tables.conventions.map((one) => [one.name, one]));
+    const entry = (one) => known.get(one.name);
     const problem = {
       "no-share": "none: the L1 share leaves nothing of this part",
       infinite: "none: 0 has no finite counterpart",
+      any: "none: any value above 0 has one effect",
+      loss: "none: its data loss is another",
     };
-    at("elsewhere").querySelector("tbody").replaceChildren(...found.conversions.filter((one) => !one.refusal).map((one) => {
+    at("elsewhere").querySelector("tbody").replaceChildren(...found.conversions.filter((one) => !one.refusal && !one.missing).map((one) => {
       const { argument, formula, note } = entry(one);
       const value = one.problem ? problem[one.problem] : plainNumber(one.value);
       return row([one.name, value, argument, note ? `${formula}; ${note}` : formula], [1]);
@@ -505,8 +603,19 @@
     for (const one of found.conversions.filter((other) => other.refusal)) {
       reasons.set(one.refusal, [...(reasons.get(one.refusal) ?? []), one.name]);
     }
-    at("refusals").replaceChildren(...[...reasons].map(([reason, names]) =>
-      make("p", { textContent: `No number in ${names.join(", ")}: ${reason}.` })));
+    const lacking = new Map();
+    for (const { name, missing } of found.conversions.filter((other) => other.missing)) {
+      const words = missing.map((key) => tables.quantities.find((one) => one.key === key).words).join("; ");
+      lacking.set(words, [...(lacking.get(words) ?? []), name]);
+    }
+    const some = (names) => names.slice(0, 6).join(", ") + (names.length > 6 ? ` and ${show(names.length - 6)} more` : "");
+    const { loss } = found.convention;
+    const about = tables.losses[loss] ? [`The numbers are for a data loss that is ${tables.losses[loss]}, as ${found.convention.name} has it, unless another is chosen above.`] : [];
+    at("refusals").replaceChildren(...[
+      ...about,
+      ...[...lacking].map(([words, names]) => `A number in ${some(names)} needs: ${words}.`),
+      ...[...reasons].map(([reason, names]) => `No number in ${some(names)}: ${reason}.`),
+    ].map((textContent) => make("p", { textContent })));
   }
 
   function plainText(state, found, address) {
@@ -518,7 +627,8 @@
     }
     lines.push(at("slopes").textContent);
     const same = found.conversions.filter((one) => "value" in one && one.name !== found.convention.name);
-    lines.push(`The same elsewhere: ${same.map((one) => `${one.name} ${plainNumber(one.value)}`).join("; ") || "nowhere"}`);
+    const shown = same.slice(0, 20).map((one) => `${one.name} ${plainNumber(one.value)}`).join("; ");
+    lines.push(`The same elsewhere: ${shown || "nowhere"}${same.length > 20 ? `; and ${same.length - 20} more` : ""}`);
     return [...lines, address].join("\n");
   }
 
@@ -691,6 +801,16 @@
     for (const [library, members] of groups) {
       const options = members.map((one) => make("option", { value: one.name, textContent: LABELS[one.name] ?? `${one.name}, ${one.argument}` }));
       at("convention").append(make("optgroup", { label: library || "formulas" }, ...options));
+    }
+    for (const [value, words] of Object.entries({ unsaid: "as the library's own", ...tables.losses })) {
+      at("loss").append(make("option", { value, textContent: words }));
+    }
+    for (const { key, words } of UNTOLD) {
+      const id = fieldOf(key);
+      const input = make("input", { id, inputMode: "decimal", autocomplete: "off" });
+      input.setAttribute("aria-describedby", `error-${id}`);
+      at("others").append(make("div", { className: "field" }, make("label", { htmlFor: id, textContent: words }), input,
+        make("p", { className: "error", id: `error-${id}`, hidden: true })));
     }
     for (const { name } of tables.initializers) at("initializer").append(make("option", { value: name, textContent: LABELS[name] ?? name }));
 

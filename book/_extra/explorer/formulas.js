@@ -3,11 +3,12 @@
  * tests/test_explorer.py holds each of them against the package l2scaling on random inputs.
  * `tables` is what src/l2scaling/publish/pages/explorer.py takes from the package.
  *
- * A network is { inputs, rows, widthSteps }, a row { kind, outputs, kernel, positions, repeat }:
+ * A network is { inputs, rows, widthSteps }, a row { kind, outputs, kernel, positions, size, flag, repeat }:
  * `kernel` counts the positions of a convolution (1 for a dense layer), `positions` those that
- * are flattened in front of a dense layer (1 for none). A state is a network with `biases`,
- * `initializer`, `deviation`, `convention`, `value`, `learningRate`, `optimizer`, `momentum`,
- * `batchSize`, `samples`, `l1Ratio` and `dataNorm`.
+ * are flattened in front of a dense layer (1 for none); `size` is an embedding's vocabulary or the width of
+ * keys and values, `flag` an embedding's own output layer or a gated MLP. A state is a network with `biases`,
+ * `reach`, `initializer`, `deviation`, `convention`, `value`, `loss`, `learningRate`, `optimizer`, `momentum`,
+ * `batchSize`, `samples`, `l1Ratio`, `dataNorm`, further `quantities`, and `printedLoss` and `metric` or NaN.
  */
 var explorerFormulas = (() => {
   "use strict";
@@ -20,6 +21,19 @@ var explorerFormulas = (() => {
   // n -> max(1, round(s n))
   const scaled = (size, factor) => Math.max(1, Math.round(size * factor));
 
+  // What stands in one entry on a stream of width d: queries d to a, keys and values d to s, output a to d;
+  // a gain a unit; a transformer's block, with an MLP d to m to d, gated by a third matrix.
+  const dense = (inputs, outputs, times = 1) => ({ inputs, outputs, times });
+  const parts = {
+    embedding: null,
+    attention: (d, a, s) => [dense(d, a), dense(d, s, 2), dense(a, d)],
+    normalisation: (d) => [{ role: "gain", inputs: 1, outputs: d }],
+    block: (d, m, s, gated) => [
+      ...parts.attention(d, d, s), dense(d, m, gated ? 2 : 1), dense(m, d),
+      ...parts.normalisation(d).map((norm) => ({ ...norm, times: 2 })),
+    ],
+  };
+
   // Layers (C_i, C_o, k) in order; equal neighbours stand together with their number `times`.
   // Hidden widths are scaled, inputs and last outputs are not; a lone layer has its outputs scaled.
   function layers({ inputs, rows, widthSteps }) {
@@ -27,19 +41,36 @@ var explorerFormulas = (() => {
     const alone = rows.length === 1 && rows[0].repeat === 1;
     const last = rows[rows.length - 1];
     const runs = rows.slice(0, -1).map((row) => ({ ...row, hidden: true }));
-    if (last.repeat > 1) {
+    if (last.kind in parts) {
+      runs.push({ ...last, hidden: true });
+    } else if (last.repeat > 1) {
       runs.push({ ...last, repeat: last.repeat - 1, hidden: true });
       runs.push({ ...last, repeat: 1, positions: 1, hidden: false });
     } else {
       runs.push({ ...last, hidden: alone });
     }
     const found = [];
+    const heads = [];
     let before = inputs;
-    for (const { kind, outputs, kernel, positions, repeat, hidden } of runs) {
+    for (const { kind, outputs, kernel, positions, size, flag, repeat, hidden } of runs) {
       const width = hidden ? scaled(outputs, factor) : outputs;
-      found.push({ kind, inputs: before * positions, outputs: width, kernel, times: 1 });
-      if (repeat > 1) found.push({ kind, inputs: width, outputs: width, kernel, times: repeat - 1 });
+      const plain = { kind, role: "weight", kernel, biases: width };
+      if (kind === "embedding") {
+        found.push({ ...plain, role: "embedding", inputs: width, outputs: size, kernel: 1, biases: 0, times: repeat });
+        if (flag) heads.push(size);
+      } else if (kind in parts) {
+        for (const part of parts[kind](before, width, scaled(size, factor), flag)) {
+          found.push({ ...plain, kernel: 1, biases: part.outputs, ...part, times: repeat * (part.times ?? 1) });
+        }
+        continue; // a residual branch keeps the width
+      } else {
+        found.push({ ...plain, inputs: before * positions, outputs: width, times: 1 });
+        if (repeat > 1) found.push({ ...plain, inputs: width, outputs: width, times: repeat - 1 });
+      }
       before = width;
+    }
+    for (const size of heads) {
+      found.push({ kind: "output", role: "weight", inputs: before, outputs: size, kernel: 1, biases: 0, times: 1 });
     }
     return found;
   }
@@ -84,17 +115,24 @@ var explorerFormulas = (() => {
     return convention.library === "keras" ? entry.keras : entry.torch;
   }
 
-  const nothing = () => ({ count: 0, squares: 0, absolute: 0, squaresVariance: 0, absoluteVariance: 0 });
+  const nothing = () => ({ count: 0, moving: 0, squares: 0, absolute: 0, squaresVariance: 0, absoluteVariance: 0 });
 
   // n weights of mean 0, variance v and a law with a = E|w|/σ, κ = E w⁴/σ⁴ add
   //   n to P,  n v to S = E Σw²,  n a √v to A = E Σ|w|,
   //   n v² (κ − 1) to Var Σw²,  n v (1 − a²) to Var Σ|w|.
   function add(sums, number, variance, { meanAbsolute, kurtosis }) {
     sums.count += number;
+    if (variance > 0) sums.moving += number;
     sums.squares += number * variance;
     sums.absolute += number * meanAbsolute * Math.sqrt(variance);
     sums.squaresVariance += number * variance ** 2 * (kurtosis - 1);
     sums.absoluteVariance += number * variance * (1 - meanAbsolute ** 2);
+  }
+
+  // The variance and the law of a layer's weights: torch's own start of an embedding is a normal one
+  function startOf(layer, initializer, deviation, law) {
+    if (layer.role === "embedding" && initializer === "torch-default") return { variance: 1, law: "normal" };
+    return { variance: variances[initializer](layer, deviation), law };
   }
 
   // An orthogonal start has Σw² without scatter, as if κ were 1; its weights depend on each other,
@@ -102,55 +140,105 @@ var explorerFormulas = (() => {
   function weightSums(list, initializer, deviation, law, tables) {
     const sums = nothing();
     for (const layer of list) {
-      const variance = variances[initializer](layer, deviation);
+      const { variance, law: its } = startOf(layer, initializer, deviation, law);
       const sphere = sphereMeanAbsolute(Math.max(layer.outputs, fanIn(layer)));
       const orthogonal = { meanAbsolute: sphere / Math.sqrt(variance), kurtosis: 1 };
-      add(sums, layer.times * count(layer), variance, law === "orthogonal" ? orthogonal : tables.laws[law]);
+      add(sums, layer.times * count(layer), variance, its === "orthogonal" ? orthogonal : tables.laws[its]);
     }
     return law === "orthogonal" ? { ...sums, absoluteVariance: null } : sums;
   }
 
-  // One bias for each output
+  // One bias for each output of a layer that has them; a normalisation's start at 0
   function biasSums(list, initializer, tables) {
     const sums = nothing();
     for (const layer of list) {
-      add(sums, layer.times * layer.outputs, biasVariance(initializer, layer), tables.laws.uniform);
+      const variance = layer.role === "gain" ? 0 : biasVariance(initializer, layer);
+      add(sums, layer.times * layer.biases, variance, tables.laws.uniform);
     }
     return sums;
   }
+
+  // Gains start at 1, all of them
+  function gainSums(list) {
+    const sums = nothing();
+    for (const layer of list) add(sums, layer.times * layer.outputs, 1, { meanAbsolute: 1, kurtosis: 1 });
+    return sums;
+  }
+
+  const sumOf = (first, second) =>
+    Object.fromEntries(Object.keys(first).map((name) => [name, first[name] + second[name]]));
 
   // ---------------------------------------------------------------- conventions
 
   // q, or 1 − q of the quantity whose rest it is
   const quantityOf = (name, setting, rests) => (name in rests ? 1 - setting[rests[name]] : setting[name]);
 
+  // The harmonic mean of the sizes of an epoch's mini-batches, of which the last may be short
+  function meanBatch({ samples, batch_size: size }) {
+    const rest = samples % size;
+    const full = Math.floor(samples / size);
+    return rest ? (full + 1) / (full / size + 1 / rest) : size;
+  }
+
   // scale = factor · Π q^exponent
   function scaleOf(convention, setting, { rests }) {
     let scale = convention.factor;
     for (const [name, exponent] of Object.entries(convention.counts)) {
-      const quantity = quantityOf(name, setting, rests);
+      let quantity = quantityOf(name, setting, rests);
+      if (name === "batch_size" && convention.eachBatch) quantity = meanBatch(setting);
+      if (name === "samples" && convention.weighsSamples) quantity *= setting.mean_weight ?? 1;
       scale = exponent === -1 ? scale / quantity : scale * quantity ** exponent;
     }
     return scale;
   }
 
-  // coefficient = scale · value^power: c, the size of an L1 pull, or λ of a share η·λ
+  // coefficient = scale · value^power: c, the size of an L1 pull, or λ of a share η·λ; without power any
+  // value above 0 has one coefficient
   const coefficientOf = (convention, value, setting, tables) =>
-    scaleOf(convention, setting, tables) * value ** convention.power;
+    (convention.power || value ? scaleOf(convention, setting, tables) * value ** convention.power : 0);
 
-  // value = (coefficient / scale)^power, as power is 1 or −1
+  // value = (coefficient / scale)^power, where power is 1 or −1
   const valueOf = (convention, coefficient, setting, tables) =>
     (coefficient / scaleOf(convention, setting, tables)) ** convention.power;
 
-  // The same coefficient in every convention of its family, and why not in the others.
-  function conversions(source, value, setting, tables) {
+  const missing = (convention, setting) => convention.needs.filter((name) => !Number.isFinite(setting[name]));
+
+  // From a coefficient of one convention to that of another: 1 − β or its inverse between a pull that momentum
+  // gathers and one beside it; null where two families have no equivalent, as they have under gradient descent
+  function rate(source, target, setting) {
+    const { momentum } = setting;
+    if (source.family !== target.family) {
+      const pair = [source.family, target.family].sort().join(" ");
+      const said = momentum !== undefined || [source, target].some((one) => !one.optimizers.includes("adam"));
+      const shared = source.optimizers.some((one) => one !== "adam" && target.optimizers.includes(one));
+      if (pair !== "decoupled l2" || !said || !shared) return null;
+    }
+    const rest = 1 - (momentum ?? 0);
+    if (source.beside === target.beside) return 1;
+    return source.beside ? rest : 1 / rest;
+  }
+
+  // An estimator's own data loss in units of the user's, undefined where they differ in kind; B samples are summed
+  function lossUnit(own, loss, batch) {
+    const units = {
+      "half-squared": { "half-squared": 1, "mean-squared": 2, summed: 2 * batch },
+      "cross-entropy": { "cross-entropy": 1, summed: batch },
+    };
+    return own && loss !== "unsaid" ? units[own]?.[loss] : 1;
+  }
+
+  // The same pull in every convention, or why not.
+  function conversions(source, value, setting, loss, tables) {
     const coefficient = coefficientOf(source, value, setting, tables);
     return tables.conventions.map((target) => {
       const { name } = target;
-      if (target.family !== source.family) {
-        return { name, refusal: tables.refusals[`${source.family} ${target.family}`] };
-      }
-      const converted = valueOf(target, coefficient, setting, tables);
+      const factor = rate(source, target, setting);
+      if (factor === null) return { name, refusal: tables.refusals[`${source.family} ${target.family}`] };
+      if (missing(target, setting).length) return { name, missing: missing(target, setting) };
+      const units = lossUnit(source.loss, loss, setting.batch_size) / lossUnit(target.loss, loss, setting.batch_size);
+      if (!Number.isFinite(units)) return { name, problem: "loss" };
+      if (!target.power) return { name, problem: "any" };
+      const converted = valueOf(target, coefficient * factor * units, setting, tables);
       if (!(scaleOf(target, setting, tables) > 0)) return { name, problem: "no-share" };
       return Number.isFinite(converted) ? { name, value: converted } : { name, problem: "infinite" };
     });
@@ -164,10 +252,10 @@ var explorerFormulas = (() => {
   // The norm is the root of its expected square. `weights` and `biases` are sums as above.
   function penalty(family, coefficient, weights, biases) {
     const both = (name) => (weights[name] === null ? null : weights[name] + biases[name]);
-    const typicalWeight = Math.sqrt(weights.squares / weights.count);
+    const typicalWeight = weights.count ? Math.sqrt(weights.squares / weights.count) : 0;
     if (family === "l1") {
       const variance = both("absoluteVariance");
-      const moved = weights.count + (biases.squares > 0 ? biases.count : 0);
+      const moved = weights.moving + biases.moving;
       return {
         typicalWeight,
         value: coefficient * both("absolute"),
@@ -287,12 +375,29 @@ var explorerFormulas = (() => {
 
   // ---------------------------------------------------------------- all of it
 
-  const settingOf = (state) => ({
-    samples: state.samples,
-    batch_size: state.batchSize,
-    learning_rate: state.learningRate,
-    l1_ratio: state.l1Ratio,
-  });
+  // The momentum is 0 under plain gradient descent, and unsaid under Adam
+  function settingOf(state, convention) {
+    const asked = convention.needs.includes("momentum") || state.optimizer === "momentum";
+    return {
+      ...state.quantities,
+      samples: state.samples,
+      batch_size: state.batchSize,
+      learning_rate: state.learningRate,
+      l1_ratio: state.l1Ratio,
+      momentum: asked ? state.momentum : state.optimizer === "sgd" ? 0 : undefined,
+    };
+  }
+
+  // Which of biases, gains and embeddings are penalised: as the library does it, or as the user says
+  function reached({ reach }, { decays, biases }) {
+    const gains = decays.gains ?? biases;
+    return {
+      library: { biases, gains, embeddings: decays.embeddings ?? true },
+      weights: { biases: false, gains: false, embeddings: true },
+      matrices: { biases: false, gains: false, embeddings: false },
+      all: { biases: true, gains: true, embeddings: true },
+    }[reach];
+  }
 
   const conventionOf = (state, tables) => tables.conventions.find((one) => one.name === state.convention);
 
@@ -300,16 +405,34 @@ var explorerFormulas = (() => {
     const convention = conventionOf(state, tables);
     const list = layers(state);
     const law = lawOf(convention, state.initializer, tables);
-    const weights = weightSums(list, state.initializer, state.deviation, law, tables);
+    const reach = reached(state, convention);
+    const sums = (chosen) => weightSums(chosen, state.initializer, state.deviation, law, tables);
+    const byRole = (...roles) => list.filter((layer) => roles.includes(layer.role));
+    const weights = sums(reach.embeddings ? byRole("weight", "embedding") : byRole("weight"));
     const biases = state.biases ? biasSums(list, state.initializer, tables) : nothing();
-    const penalisedBiases = convention.biases ? biases : nothing();
-    const coefficient = coefficientOf(convention, state.value, settingOf(state), tables);
+    const gains = gainSums(byRole("gain"));
+    const penalisedBiases = sumOf(reach.biases ? biases : nothing(), reach.gains ? gains : nothing());
+    const coefficient = coefficientOf(convention, state.value, settingOf(state, convention), tables);
     return {
-      convention, list, law, weights, biases, penalisedBiases, coefficient,
-      trainable: weights.count + biases.count,
+      convention, list, law, weights, biases, gains, penalisedBiases, coefficient,
+      ignored: {
+        biases: reach.biases ? 0 : biases.count,
+        gains: reach.gains ? 0 : gains.count,
+        embeddings: reach.embeddings ? 0 : sums(byRole("embedding")).count,
+      },
+      trainable: sums(byRole("weight", "embedding")).count + biases.count + gains.count,
       penalised: weights.count + penalisedBiases.count,
       ...penalty(convention.family, coefficient, weights, penalisedBiases),
     };
+  }
+
+  // A printed loss L beside the data loss M alone: Σw² = 2 (L − M) / c, or Σ|w| = (L − M) / c, and the root
+  // of the mean square
+  function behind({ family, placement }, coefficient, penalised, { printedLoss, metric }) {
+    if (!Number.isFinite(printedLoss) || !Number.isFinite(metric)) return null;
+    if (placement !== "loss" || !(coefficient > 0) || printedLoss < metric) return { sum: null, rms: null };
+    const sum = ((family === "l1" ? 1 : 2) * (printedLoss - metric)) / coefficient;
+    return { sum, rms: family === "l1" ? null : Math.sqrt(sum / penalised) };
   }
 
   function evaluate(state, tables) {
@@ -317,20 +440,24 @@ var explorerFormulas = (() => {
     const { convention, coefficient } = found;
     const { family } = convention;
     const bound = stability(family, coefficient, state);
-    const setting = settingOf(state);
+    const setting = settingOf(state, convention);
+    const share = convention.beside ? state.learningRate * coefficient : 0;
     return {
       ...found,
       decay: decay(family, coefficient, state, found.typicalWeight),
       stepsPerEpoch: state.samples / state.batchSize,
       stability: {
         ...bound,
-        largestValue: bound.largest === null ? null : valueOf(convention, bound.largest, setting, tables),
+        largestValue: bound.largest === null || !convention.power ? null : valueOf(convention, bound.largest, setting, tables),
       },
       clipping: clipping(found.norm, found.pull, state.dataNorm, 1),
       half: halfPrecision(family, coefficient, found.weights, found.penalisedBiases, tables.halfOverflow),
-      conversions: conversions(convention, state.value, setting, tables),
+      conversions: conversions(convention, state.value, setting, state.loss, tables),
+      unfelt: Object.keys(tables.smallestShares).filter((name) =>
+        convention.alone && share > 0 && share <= tables.smallestShares[name]),
+      behind: behind(convention, coefficient, found.penalised, state),
       perLayer: found.list.map((layer) => {
-        const variance = variances[state.initializer](layer, state.deviation);
+        const { variance } = layer.role === "gain" ? { variance: 1 } : startOf(layer, state.initializer, state.deviation);
         const squares = layer.times * count(layer) * variance;
         const deviation = Math.sqrt(variance);
         return {
@@ -372,6 +499,6 @@ var explorerFormulas = (() => {
   }
 
   return {
-    widthFactor, layers, lawOf, heavyBall, sphereMeanAbsolute, scaleOf, settingOf, evaluate, curves, slopes,
+    widthFactor, layers, lawOf, heavyBall, sphereMeanAbsolute, scaleOf, settingOf, missing, evaluate, curves, slopes,
   };
 })();

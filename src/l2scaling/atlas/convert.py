@@ -107,7 +107,7 @@ def convert(
     result = last.value(coefficient * rate * factor, usage)
     mine = coefficient * rate * (factor if first.own_loss else 1.0)
     l2 = first.family == "l2" or last.family == "l2"
-    known = mine * (1.0 if not _is_beside(last) else 1 - (usage.momentum or 0.0)) if l2 else None
+    known = mine * (1.0 if not is_beside(last) else 1 - (usage.momentum or 0.0)) if l2 else None
     what = FAMILIES[first.family]
     words += [f"{FAMILIES[one.family] or what} = {one.meaning} in {one.name} ({one.argument}: {one.formula})"
               for one in (first, last)]  # fmt: skip
@@ -147,7 +147,7 @@ def _require(rows: Sequence[Convention], usage: Usage) -> None:
 _SGD = {"sgd", "momentum"}
 
 
-def _is_beside(one: Convention) -> bool:
+def is_beside(one: Convention) -> bool:
     """Whether momentum gathers the data's gradients and not this pull, which so is weaker beside them."""
     if one.family == "decoupled":
         return True
@@ -161,7 +161,7 @@ def _rate(first: Convention, last: Convention, value: float, usage: Usage) -> fl
     1 within a family, and 1 − β or its inverse between a pull that momentum gathers and one beside it.
     Raises ``ConventionError`` where two families have no equivalent.
     """
-    beside = _is_beside(first), _is_beside(last)
+    beside = is_beside(first), is_beside(last)
     if first.family != last.family:
         both = set(first.optimizers) & set(last.optimizers) & _SGD
         said = usage.momentum is not None or any(set(one.optimizers) <= _SGD for one in (first, last))
@@ -179,7 +179,7 @@ def _rate(first: Convention, last: Convention, value: float, usage: Usage) -> fl
 
 
 def _momentum_words(first: Convention, last: Convention, usage: Usage) -> list[str]:
-    if _is_beside(first) == _is_beside(last):
+    if is_beside(first) == is_beside(last):
         return []
     if usage.momentum:
         return [f"in the long run, as momentum {usage.momentum:g} gathers the one and not the other"]
@@ -255,7 +255,7 @@ def _warnings(given: Sequence[tuple[Convention, float]], usage: Usage) -> list[s
                 f"divides by its size there too: c is {each:.4g} in that step, and what is converted is the "
                 "mean over an epoch's steps"
             )
-        share = 0.0 if usage.learning_rate is None or not _is_beside(one) else (
+        share = 0.0 if usage.learning_rate is None or not is_beside(one) else (
             usage.learning_rate * one.coefficient(value, usage))  # fmt: skip
         if one.stage == "beside the step" and 0 < share <= SMALLEST_SHARES["bfloat16"]:
             found.append(share_words(share))

@@ -29,11 +29,11 @@ def audit(
 
     For each group and kind of tensors the table has P, Σw² and its root mean square; η, the largest rate of
     the schedule; λ of a share ηλ beside the step, or c of a pull c·w in the gradient, and then the penalty
-    c/2·Σw²; the share of a weight that a step with zero gradient takes, ``ηλ``, with momentum β in the long run
-    about ``ηc/(1 - β)``; the half-life ``ln 2 / -ln(1 - share)`` in calls; κ, the sum of the shares over all
-    calls; and 1/λ, which a weight hardly passes where steps have one size whatever the gradient. What a class
-    does comes from the atlas, if steps of a copy with a few small weights agree; else those steps are what is
-    said, and so it is written. Neither model nor optimiser nor any random state is changed. Each tensor is
+    c/2·Σw²; the share of a weight that a step with zero gradient takes, ``ηλ``, with momentum β about
+    ``ηc/(1 - β)`` in the long run; the half-life ``ln 2 / -ln(1 - share)`` in calls; κ, the sum of the
+    shares over all calls; and 1/λ, which a weight hardly passes where steps have one size whatever the
+    gradient. What a class does comes from the atlas, if steps of a copy with a few small weights agree; else
+    those steps are what is said, and so it is written. Neither model nor optimiser nor any random state is changed. Each tensor is
     read once, in pieces.
 
     Raises ``AuditError``, a ``ValueError``, for what it cannot take, saying what is allowed.
@@ -48,8 +48,8 @@ def audit(
     >>> audit("adamw")
     Traceback (most recent call last):
         ...
-    l2scaling.audit.report.AuditError: optimizer 'adamw'; allowed: an optimizer of torch or Keras, a compiled \
-model of Keras, or a transform of Optax
+    l2scaling.audit.report.AuditError: optimizer 'adamw'; allowed: an optimizer of torch or Keras, a \
+compiled model of Keras, or a transform of Optax
     """
     steps, held = check_steps(steps), _dtype(dtype)
     if params is not None and not _is_transform(optimizer):
@@ -67,7 +67,9 @@ model of Keras, or a transform of Optax
         if model is not None:
             raise AuditError("model with a transform of Optax; allowed: params, its tree of parameters")
         return audit_optax(optimizer, params, schedule, steps, held)
-    text = repr(optimizer) if isinstance(optimizer, str | int | float | None) else f"of type {type(optimizer)}"
+    text = (
+        repr(optimizer) if isinstance(optimizer, str | int | float | None) else f"of type {type(optimizer)}"
+    )
     allowed = "an optimizer of torch or Keras, a compiled model of Keras, or a transform of Optax"
     raise AuditError(f"optimizer {text}; allowed: {allowed}")
 
@@ -80,7 +82,9 @@ def _is_transform(optimizer: Any) -> bool:
 def _dtype(dtype: Any) -> str | None:
     if dtype is None:
         return None
-    name = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).removeprefix("torch.")
+    name = str(getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or dtype).removeprefix(
+        "torch."
+    )
     if name not in EPSILONS:
         raise AuditError(f"dtype {name!r}; allowed: {', '.join(EPSILONS)}, or a type of that name")
     return name

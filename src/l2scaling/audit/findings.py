@@ -156,7 +156,9 @@ def bounded(still: np.ndarray, once: np.ndarray, twice: np.ndarray) -> bool:
     """
     one, two = (np.abs(pushed - still) for pushed in (once, twice))
     half = len(one) // 2
-    return bool(one.max() > 0 and np.allclose(one, two, rtol=0.1) and np.allclose(one[:half], one[half:], 1e-3))
+    return bool(
+        one.max() > 0 and np.allclose(one, two, rtol=0.1) and np.allclose(one[:half], one[half:], 1e-3)
+    )
 
 
 def measured(reading: Reading, slower: Reading, rate: float, *, wall: bool) -> Finding:
@@ -192,7 +194,7 @@ def _common(shares: np.ndarray) -> float | None:
 def kappa(finding: Finding, rates: Sequence[float]) -> float | None:
     """Return κ, the sum of the shares over the learning rates of all calls to come.
 
-    ``κ = Σ ηλ``, with momentum ``Σ ηc(1 - d)/(1 - β)``; what is left of a weight is about ``exp(-κ)``. A decay
+    ``κ = Σ ηλ``, with momentum ``Σ ηc(1 - d)/(1 - β)``; about ``exp(-κ)`` of a weight is left. A decay
     that acts once in k calls has every k-th of them. ``None`` where no fixed share is taken.
 
     >>> kappa(Finding(share=1e-3, per_rate=0.1), [0.01] * 1000)

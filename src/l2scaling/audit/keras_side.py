@@ -14,6 +14,7 @@ from l2scaling.audit.findings import Finding, bounded, measured, momentum_share,
 from l2scaling.audit.plans import rates_of
 from l2scaling.audit.report import Audit, AuditError, Weight, general_warnings, named, rows_of
 from l2scaling.audit.torch_copies import undisturbed
+from l2scaling.audit.torch_models import TAKEN_OUT
 from l2scaling.audit.weights import kind_of, sum_squares
 
 _VALUES = np.array([1.0, 2.0, -1.0, -0.5])
@@ -48,7 +49,7 @@ def audit_keras(
         found, troubles = _findings(keras, inner, variables, rows, settings, wanted)
     strange = []
     for place, (variable, one) in enumerate(zip(variables, found, strict=True)):
-        coefficient, other = _regularised(keras, variable.regularizer)
+        coefficient, other = _regularised(variable.regularizer)
         if other:
             strange.append(f"{variable.path}: {other}, which is not in the table")
         if coefficient:
@@ -67,8 +68,7 @@ def audit_keras(
     without, traced = _before_norms(model)
     pulled = [one.name for one in weights if one.finding.decays and one.name in without]
     if pulled:
-        what = "a normalisation follows and takes the size out, so that decay acts as a rate only"
-        warnings.append(f"{named(pulled)}: {what}")
+        warnings.append(f"{named(pulled)}: {TAKEN_OUT}")
     unseen = [] if traced else ["a model that is no graph of layers: which of them a normalisation follows"]
     path = next((row.path for row in rows), f"{made_by.__module__}.{made_by.__qualname__}")
     confirmed = sorted({one.row for one in found if one.row})
@@ -77,7 +77,7 @@ def audit_keras(
         notes.append(f"{path}: measured by steps of a copy with zero gradient")
     if frozen := [one.name for one in model._flatten_layers(include_self=False) if not one.trainable]:
         notes.append(f"frozen, so neither stepped nor penalised: {named(frozen)}")
-    return Audit(path, summed, tuple(notes), tuple([*warnings, *strange, *troubles]), tuple(unseen), steps)
+    return Audit(path, summed, tuple(notes), (*warnings, *strange, *troubles), tuple(unseen), steps)
 
 
 def _checked(keras: ModuleType, optimizer: Any, model: Any) -> tuple[Any, Any]:
@@ -103,7 +103,7 @@ def _plan(keras: ModuleType, optimizer: Any, schedule: Any, steps: int | None) -
         schedule = own if callable(own) else float(optimizer.learning_rate)
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         inner = schedule
-        return rates_of(lambda step: keras.ops.convert_to_numpy(inner(step)), steps, start)
+        return rates_of(lambda step: _plain(inner(step)), steps, start)
     return rates_of(schedule, steps, start)
 
 
@@ -145,11 +145,13 @@ def _stepped(
     for one in variables:
         values = _VALUES[: 2 ** min(len(one.shape), 2)]
         shape = [2] * min(len(one.shape), 2) + [1] * max(len(one.shape) - 2, 0)
-        pair = [keras.Variable(scale * values.reshape(shape), dtype="float64", name=one.name) for scale in (1, 2)]
+        pair = [
+            keras.Variable(scale * values.reshape(shape), dtype="float64", name=one.name) for scale in (1, 2)
+        ]
         for stand_in in pair:
             stand_in._path = one.path
         pairs.append(pair)
-    left_out = getattr(optimizer, "_exclude_from_weight_decay", set())
+    left_out: set[Any] = getattr(optimizer, "_exclude_from_weight_decay", set())
     copied._exclude_from_weight_decay = {
         copied._var_key(stand_in)
         for one, pair in zip(variables, pairs, strict=True) if optimizer._var_key(one) in left_out
@@ -162,7 +164,7 @@ def _stepped(
     gradients = [keras.ops.full_like(one, gradient) for one in stand_ins]
 
     def now() -> list[np.ndarray]:
-        return [np.concatenate([np.ravel(keras.ops.convert_to_numpy(one)) for one in pair]) for pair in pairs]
+        return [np.concatenate([np.ravel(_plain(one)) for one in pair]) for pair in pairs]
 
     seen = [now()]
     for _ in range(steps):
@@ -176,7 +178,12 @@ def _values(variable: Any) -> Any:
     return value if isinstance(value, torch.Tensor) else np.asarray(value)
 
 
-def _regularised(keras: ModuleType, regularizer: Any) -> tuple[float, str]:
+def _plain(value: Any) -> np.ndarray:
+    value = getattr(value, "value", value)
+    return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+
+
+def _regularised(regularizer: Any) -> tuple[float, str]:
     """Return the c of a regulariser, and in words what else it is."""
     if regularizer is None:
         return 0.0, ""
@@ -192,24 +199,26 @@ def _regularised(keras: ModuleType, regularizer: Any) -> tuple[float, str]:
             other = f"an {row.family.upper()} pull of {value:g}"
     if rows:
         return coefficient, other
-    return _tried(keras, regularizer)
+    return _tried(regularizer)
 
 
-def _tried(keras: ModuleType, regularizer: Any) -> tuple[float, str]:
+def _tried(regularizer: Any) -> tuple[float, str]:
     """Tell an L2 regulariser by calls: a multiple of Σw², the same for two arrays."""
-    arrays = [np.float32([[3.0, 1.0], [-2.0, 0.5]]), np.float32([[6.0, 2.0], [-4.0, 1.0]])]
+    arrays = [np.array(one, np.float32) for one in ([[3.0, 1.0], [-2.0, 0.5]], [[6.0, 2.0], [-4.0, 1.0]])]
     with undisturbed():
-        values = [float(keras.ops.convert_to_numpy(regularizer(one))) for one in arrays]
-    ratios = [2 * value / float(np.sum(one**2)) for value, one in zip(values, arrays, strict=True)]
-    if np.isclose(*ratios):
-        return ratios[0], ""
+        values = [float(_plain(regularizer(one))) for one in arrays]
+    first, second = (2 * value / float(np.sum(one**2)) for value, one in zip(values, arrays, strict=True))
+    if np.isclose(first, second):
+        return first, ""
     return 0.0, f"the regulariser {getattr(type(regularizer), '__name__', regularizer)}"
 
 
 def _with_penalty(one: Finding, coefficient: float, sgd: dict[str, Any] | None) -> Finding:
     """Add a pull in the gradient, which SGD passes on and other optimisers rescale."""
     if sgd is None or one.rate is None:
-        return replace(one, coefficient=coefficient, share=one.share or None, first=one.first or None, wall=None)
+        return replace(
+            one, coefficient=coefficient, share=one.share or None, first=one.first or None, wall=None
+        )
     momentum, nesterov = float(sgd.get("momentum") or 0.0), bool(sgd.get("nesterov"))
     return replace(
         one, coefficient=coefficient, first=one.rate * (one.decay + coefficient * (1 + momentum * nesterov)),
@@ -229,4 +238,3 @@ def _before_norms(model: Any) -> tuple[set[str], bool]:
             if kinds <= {"BatchNormalization"} or (kinds <= set(_NORMS) and not layer.use_bias):
                 found.add(kernel.path)
     return found, hasattr(model, "_nodes") or bool(getattr(model, "_functional", None))
-

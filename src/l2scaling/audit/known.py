@@ -108,7 +108,7 @@ def defaults(
     made_by: type, rows: Mapping[str, Convention], settings: Mapping[str, Any], found: Iterable[Finding]
 ) -> Iterator[str]:
     """Tell of arguments with which something decays and that have their default value."""
-    signature = inspect.signature(made_by.__init__).parameters
+    signature = inspect.signature(made_by).parameters
     for row in dict.fromkeys(one.row for one in found if one.decays and (one.decay or one.coefficient)):
         argument = rows[row].argument if row in rows else "weight_decay"
         default = rows[row].default if row in rows else getattr(signature.get(argument), "default", None)

@@ -1,7 +1,7 @@
 """The audit of a transform of Optax with its parameters: nothing of it can be read, so it is measured."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -9,18 +9,23 @@ import numpy as np
 
 from l2scaling import frameworks
 from l2scaling.atlas.conventions import ConventionError, find
-from l2scaling.audit.findings import Finding, Reading, bounded, read
+from l2scaling.audit.findings import Finding, read
 from l2scaling.audit.plans import rates_of
 from l2scaling.audit.report import Audit, AuditError, Weight, general_warnings, rows_of
+from l2scaling.audit.report import named as listed
 from l2scaling.audit.weights import kind_of, sum_squares
 
 LONG = 64
 """Steps on few small weights: enough to see a decay once in 32, or a momentum of 0.9 build up."""
+EAGER = 40
+"""Leaves of a tree up to which its step is compiled at once."""
 _VALUES = np.array([1.0, 2.0, -1.0, -0.5], np.float32)
+_GRADIENTS = np.array([1.0, 2.0, 1.0, 2.0], np.float32)
 _UNSEEN = (
     "a penalty that the script adds to the loss",
     "which leaves get no gradient: one that is stopped is a gradient of zeros, and decay acts on it",
 )
+_WRAPS = ("chain", "with_extra_args_support", "masked")
 _ALIASES = {"scale_by_adam": "optax.adamw", "scale_by_lion": "optax.lion"}
 
 
@@ -28,7 +33,7 @@ def audit_optax(transform: Any, params: Any, schedule: Any, steps: int | None, d
     """Audit a transform of Optax; see ``l2scaling.audit.audit``.
 
     Each leaf of ``params`` is replaced by a few small weights, of as many axes, and stepped. η is the length
-    of a step with a gradient of 1, or the rate that ``schedule`` gives; κ is summed over ``steps`` steps, with
+    of a step with a gradient of 1, or the rate that ``schedule`` gives; κ is summed over ``steps``, with
     whatever schedule the transform has.
 
     >>> optax = frameworks.load("optax")
@@ -49,12 +54,14 @@ def audit_optax(transform: Any, params: Any, schedule: Any, steps: int | None, d
     parts = list(parts_of(transform.update))
     try:
         small = Small(jax, transform, params)
-        found, kappas = _findings(small, list(named.items()), parts, rate, steps)
+        found, kappas, troubles = _findings(small, list(named.items()), parts, rate, steps)
     except AuditError:
         raise
     except Exception as error:  # of any kind: a chain may hold anything
         reason = " ".join(str(error).split())[:200]
-        raise AuditError(f"the transform refuses params ({reason}); allowed: the tree that it is for") from None
+        raise AuditError(
+            f"the transform refuses params ({reason}); allowed: the tree that it is for"
+        ) from None
     weights = [
         Weight("all", name, kind_of(name, len(one.shape)), int(np.prod(one.shape)), sum_squares(one),
                str(one.dtype), finding)
@@ -66,7 +73,7 @@ def audit_optax(transform: Any, params: Any, schedule: Any, steps: int | None, d
         rows = tuple(replace(row, kappa=by_name[row.names[0]]) for row in rows)
     names = [name for name, _ in parts]
     notes = ("measured by steps with zero gradient on small weights in the same tree",)
-    warnings = [*general_warnings(rows, dtype), *_from_parts(parts)]
+    warnings = [*general_warnings(rows, dtype), *_from_parts(parts), *troubles]
     return Audit(f"optax: {', '.join(names)}", rows, notes, tuple(warnings), _UNSEEN, steps)
 
 
@@ -92,119 +99,170 @@ def parts_of(update: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     ]  # fmt: skip
     functions = [one for name, one in given.items() if name in ("update_fns", "update_fn", "inner_update")]
     flat = [part for one in functions for part in (one if isinstance(one, tuple) else (one,))]
-    if not inside and not flat:
-        yield getattr(update, "__qualname__", type(update).__name__).partition(".")[0], given
+    name = getattr(update, "__qualname__", type(update).__name__).partition(".")[0]
+    if name not in _WRAPS or not (inside or flat):
+        yield name, given
     for one in [*(part.update for part in inside), *flat]:
         yield from parts_of(one)
 
 
-@dataclass(frozen=True)
 class Small:
     """A transform, and in the shape of its parameters' tree a few small weights for each leaf.
 
     Leaves that are not kept are ``None`` in the tree, which masks and labels pass over.
     """
 
-    jax: ModuleType
-    transform: Any
-    params: Any
+    def __init__(self, jax: ModuleType, transform: Any, params: Any) -> None:
+        self.jax, self.transform, self.params = jax, transform, params
+        self.structure = jax.tree_util.tree_structure(params)
+        self._compiled = jax.jit(self._step)
 
-    def run(self, kept: Sequence[int], scale: float, gradient: float, steps: int) -> list[np.ndarray]:
+    def run(
+        self, kept: Sequence[int], scale: float, gradient: float, steps: int, *, compiled: bool = True
+    ) -> list[np.ndarray]:
         """Return for each leaf that is kept what each step took of its weights, shape ``(steps, n)``."""
         weights, gradients = self._tree(kept, scale), self._tree(kept, None, gradient)
         state, seen = self.transform.init(weights), []
         for _ in range(steps):
-            updates, state = self.transform.update(gradients, state, weights)
-            seen.append(self._shares(kept, updates, weights))
-            weights = self.jax.tree_util.tree_map(lambda one, step: one + step, weights, updates)
-        return [np.stack([np.asarray(one) for one in leaf]) for leaf in zip(*seen, strict=True)]
+            one = (self._compiled if compiled else self._step)(gradients, state, weights)
+            shares, state, weights = one
+            seen.append([np.asarray(share).reshape(-1) for share in self._leaves(kept, shares)])
+        return [np.stack(leaf) for leaf in zip(*seen, strict=True)]
 
-    def summed(self, kept: Sequence[int], steps: int) -> list[float]:
-        """Return for each leaf that is kept the sum of the shares of many steps, from weights that stay."""
+    def planned(self, kept: Sequence[int], steps: int) -> list[np.ndarray]:
+        """Return for each leaf that is kept the share of each of many steps, from weights that stay."""
         weights, gradients = self._tree(kept, 1.0), self._tree(kept, None, 0.0)
 
         def step(state: Any, _: None) -> tuple[Any, list[Any]]:
-            updates, state = self.transform.update(gradients, state, weights)
-            return state, [one[0] for one in self._shares(kept, updates, weights)]
+            shares, state, _ = self._step(gradients, state, weights)
+            return state, [one.reshape(-1)[0] for one in self._leaves(kept, shares)]
 
         _, shares = self.jax.lax.scan(step, self.transform.init(weights), None, length=steps)
-        return [float(np.sum(np.asarray(one), dtype=float)) for one in shares]
+        return [np.asarray(one, dtype=float) for one in shares]
 
-    def _shares(self, kept: Sequence[int], updates: Any, weights: Any) -> list[Any]:
-        structure = self.jax.tree_util.tree_structure(self.params)
-        moved, before = (structure.flatten_up_to(one) for one in (updates, weights))
-        return [-(moved[place] / before[place]).reshape(-1) for place in kept]
+    def _step(self, gradients: Any, state: Any, weights: Any) -> tuple[Any, Any, Any]:
+        over = self.jax.tree_util.tree_map
+        updates, state = self.transform.update(gradients, state, weights)
+        shares = over(lambda step, one: -step / one, updates, weights)
+        return shares, state, over(lambda one, step: one + step, weights, updates)
+
+    def _leaves(self, kept: Sequence[int], tree: Any) -> list[Any]:
+        leaves = self.structure.flatten_up_to(tree)
+        return [leaves[place] for place in kept]
 
     def _tree(self, kept: Sequence[int], scale: float | None, fill: float = 0.0) -> Any:
-        leaves, structure = self.jax.tree_util.tree_flatten(self.params)
+        leaves = self.jax.tree_util.tree_leaves(self.params)
         made: list[Any] = [None] * len(leaves)
         for place in kept:
             axes = len(leaves[place].shape)
             shape = [2] * min(axes, 2) + [1] * max(axes - 2, 0)
-            values = _VALUES[: 2 ** min(axes, 2)].reshape(shape)
-            made[place] = self.jax.numpy.asarray(np.full_like(values, fill) if scale is None else scale * values)
-        return structure.unflatten(made)
+            values = fill * _GRADIENTS if scale is None else scale * _VALUES
+            made[place] = self.jax.numpy.asarray(values[: 2 ** min(axes, 2)].reshape(shape))
+        return self.structure.unflatten(made)
 
 
 def _findings(
     small: Small, named: Sequence[tuple[str, Any]], parts: Sequence[tuple[str, dict[str, Any]]],
     rate: float | None, steps: int | None,
-) -> tuple[list[Finding], list[float | None]]:  # fmt: skip
+) -> tuple[list[Finding], list[float | None], list[str]]:  # fmt: skip
     """Return what decays each leaf, and its κ: a few steps of all tell which leaves fare alike."""
     everything = range(len(named))
-    first = small.run(everything, 1.0, 0.0, 3)
+    # many leaves take longer to compile than to step a few times
+    compiled = len(named) <= EAGER or parts[0][0] == "MultiSteps"
+    first = small.run(everything, 1.0, 0.0, 3, compiled=compiled)
     if not any(np.abs(one).max() > 0 for one in first):  # nothing yet, as in accumulation
-        first = small.run(everything, 1.0, 0.0, max(8, min(LONG, 2000 // len(named))))
+        more = LONG if compiled else 8
+        first = small.run(everything, 1.0, 0.0, more, compiled=compiled)
     alike: dict[tuple[Any, ...], list[int]] = {}
     for place, (name, one) in enumerate(named):
         key = (kind_of(name, len(one.shape)), len(one.shape), first[place].tobytes())
         alike.setdefault(key, []).append(place)
     kept = [places[0] for places in alike.values()]
     long = [first[place] for place in kept]
-    if any(not _is_plain(one) for one in long):
+    if not all(np.allclose(one[0], one, rtol=1e-5) for one in long):
         long = small.run(kept, 1.0, 0.0, LONG)
-    readings = [read(one) for one in long]
-    lag = max((int(np.flatnonzero(np.abs(one).max(axis=1))[0]) for one in long if np.abs(one).max() > 0), default=0)
-    pushed = {
-        (scale, size): small.run(kept, scale, size, lag + 1) for scale in (1.0, 2.0) for size in (0.0, 1.0, 2.0)
-    }
-    given = next((one["weight_decay"] for _, one in parts if isinstance(one.get("weight_decay"), float)), 0.0)
-    summed = small.summed(kept, steps) if steps else []
+    lag = max((int(np.flatnonzero(one.any(axis=1))[0]) for one in long if one.any()), default=0)
+    sizes = [(scale, size) for scale in (1.0, 2.0) for size in (0.0, 1.0, 2.0)]
+    pushed = {key: small.run(kept, *key, lag + 1) for key in sizes}
+    planned = small.planned(kept, steps) if steps else [None] * len(kept)
     found: list[Finding] = [Finding()] * len(named)
     kappas: list[float | None] = [None] * len(named)
-    for number, places in enumerate(alike.values()):
-        steps_of = {key: one[number][lag] for key, one in pushed.items()}
-        one = _finding(readings[number], steps_of, rate, given)
+    infinite: list[str] = []
+    linked: list[str] = []
+    moment = "trace" in [part for part, _ in parts]
+    for places, shares, *one in zip(alike.values(), long, planned, *pushed.values(), strict=True):
+        ahead, last = one[0], dict(zip(sizes, (taken[lag] for taken in one[1:]), strict=True))
+        finding = _finding(shares, ahead, last, rate, parts)
+        names = [named[place][0] for place in places]
+        if not np.isfinite(shares).all():
+            infinite += names
+        elif finding.share and not moment and ahead is not None and not _follows(shares, ahead):
+            linked += names
         for place in places:
-            found[place] = one
-            kappas[place] = summed[number] if summed and one.share is not None else None
-    return found, kappas
-
-
-def _is_plain(shares: np.ndarray) -> bool:
-    return bool(np.allclose(shares[0], shares, rtol=1e-5)) and bool(np.abs(shares).max() > 0)
+            found[place] = finding
+            kappas[place] = None if ahead is None or finding.share is None else float(ahead.sum())
+    warnings = []
+    if infinite:
+        what = "steps with zero gradient are not finite, so that what decays is not known"
+        warnings.append(f"{listed(infinite)}: {what}")
+    if linked:
+        what = "a share depends on those before it, so that there is no one half-life"
+        warnings.append(f"{listed(linked)}: {what}")
+    return found, kappas, warnings
 
 
 def _finding(
-    reading: Reading, steps: dict[tuple[float, float], np.ndarray], rate: float | None, given: float
-) -> Finding:
-    """Turn shares, and those of a step with gradients of 0, 1 and 2 on weights of two sizes, into a finding."""
-    signed = np.concatenate([_VALUES[: len(steps[1.0, 0.0])] * scale for scale in (1.0, 2.0)])
-    taken = [np.concatenate([steps[scale, size] for scale in (1.0, 2.0)]) for size in (0.0, 1.0, 2.0)]
-    after = [signed * (1 - one) for one in taken]
-    length = float(np.abs(after[1] - after[0]).mean())
-    rate = rate or length or None
-    share, first = reading.share, reading.first
-    if share is not None and np.ptp(taken[0]) > 1e-4 * abs(float(taken[0].mean())) + 1e-13:
+    shares: np.ndarray, planned: np.ndarray | None, last: dict[tuple[float, float], np.ndarray],
+    rate: float | None, parts: Sequence[tuple[str, dict[str, Any]]],
+) -> Finding:  # fmt: skip
+    """Turn shares into a finding, and those of steps with gradients of 0, 1, 2 on weights of two sizes."""
+    names, reading = [name for name, _ in parts], read(shares)
+    count, share, first = len(last[1.0, 0.0]), reading.share, reading.first
+    sizes = np.abs(np.concatenate([_VALUES[:count], 2 * _VALUES[:count]]))
+    still, once, twice = (np.concatenate([last[1.0, size], last[2.0, size]]) for size in (0.0, 1.0, 2.0))
+    step, one_size = _rate(np.abs(once - still) * sizes, np.abs(twice - still) * sizes)
+    step = rate or step
+    if share is not None and np.ptp(still) > 1e-4 * abs(float(still.mean())) + 1e-13:
         share = None  # weights of another size lose another share
+    given = [one["weight_decay"] for name, one in parts if name == "add_decayed_weights"]
+    pull = float(given[0]) if len(given) == 1 and isinstance(given[0], float) else 0.0
+    if not np.isfinite(shares).all():
+        pull = 0.0
     if share is None or first is None:
-        return Finding(rate, 0.0, given, None, None, reading.every, None)
-    if not share or not rate:
-        return Finding(rate, share=share, first=first, every=reading.every)
-    if not np.isclose(first, share, rtol=1e-3):
-        return Finding(rate, 0.0, first / rate, first, share, reading.every, None)
-    wall = length / share if bounded(*after) and share > 0 else None
-    return Finding(rate, share / rate, 0.0, first, share, reading.every, None, wall=wall)
+        return Finding(rate, 0.0, pull, None, None, reading.every, None)
+    if not share:
+        return Finding(rate)
+    if step and "trace" in names and not np.isclose(first, share, rtol=1e-3):  # a momentum
+        return Finding(step, 0.0, first / step, first, share, reading.every, None)
+    now = float(still.mean())
+    if pull and share > 0:  # what the chain was given, where a step is no measure of η
+        step = now / pull
+    if not step:
+        return Finding(None, share=share, first=first, every=reading.every)
+    decay = now / step
+    if planned is not None and _follows(shares, planned):
+        share = float(planned.max()) if share > 0 else float(planned.min())
+        step = share / decay
+    wall = 1 / decay if one_size and share > 0 else None
+    return Finding(step, decay, 0.0, first, share, reading.every, None, wall=wall)
+
+
+def _rate(once: np.ndarray, twice: np.ndarray) -> tuple[float | None, bool]:
+    """Return η and whether steps have one length, from those for gradients of ``_GRADIENTS`` and twice these:
+    η itself, or η times the gradient; ``None`` where they are neither."""
+    pattern = np.tile(_GRADIENTS[: len(once) // 2], 2)
+    if np.ptp(once) <= 1e-2 * once.mean() and np.allclose(once, twice, rtol=1e-2):
+        return float(once.mean()) or None, True
+    linear = once / pattern
+    if np.ptp(linear) <= 1e-2 * linear.mean() and np.allclose(2 * once, twice, rtol=1e-2):
+        return float(linear.mean()), False
+    return None, False
+
+
+def _follows(shares: np.ndarray, planned: np.ndarray) -> bool:
+    """Say whether shares are those of weights that stay, so that only a schedule changes them."""
+    both = min(len(shares), len(planned))
+    return bool(np.allclose(shares[:both, 0], planned[:both], rtol=1e-2, atol=1e-12))
 
 
 def _from_parts(parts: Sequence[tuple[str, dict[str, Any]]]) -> Iterator[str]:

@@ -19,7 +19,9 @@ def check_steps(steps: Any) -> int | None:
     >>> check_steps(1000)
     1000
     """
-    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1):
+    if steps is not None and (
+        isinstance(steps, bool) or not isinstance(steps, int | np.integer) or steps < 1
+    ):
         raise AuditError(f"steps {steps!r}; allowed: a whole number, 1 or more")
     return None if steps is None else int(steps)
 

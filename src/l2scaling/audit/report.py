@@ -88,7 +88,8 @@ class Audit:
     def __str__(self) -> str:
         alike = Counter((one.group, one.kind) for one in self.rows)
         body = [
-            (one.group, _kind(one, alone=alike[one.group, one.kind] == 1), len(one.names), f"{one.count:,}", _number(one.sum_squares),
+            (one.group, _kind(one, alone=alike[one.group, one.kind] == 1), len(one.names),
+             f"{one.count:,}", _number(one.sum_squares),
              _number(one.rms), _number(one.rate), _number(one.decay or None),
              _number(one.coefficient or None), _number(one.penalty), _share(one), _number(one.half_life),
              _number(one.kappa if one.decays else None), _number(one.wall))

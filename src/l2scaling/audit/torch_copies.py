@@ -40,7 +40,9 @@ class Copy:
     not. Raises whatever a class raises that cannot be copied.
     """
 
-    def __init__(self, optimizer: torch.optim.Optimizer, keys: Mapping[int, Key], slower: float = 1.0) -> None:
+    def __init__(
+        self, optimizer: torch.optim.Optimizer, keys: Mapping[int, Key], slower: float = 1.0
+    ) -> None:
         self.weights = {key: _pair(key[2]) for key in keys.values()}
         self.optimizer = _copied(optimizer, {one: self.weights[key][0] for one, key in keys.items()})
         pairs = {id(pair[0]): pair for pair in self.weights.values()}

@@ -1,6 +1,7 @@
-"""What can be told of a torch model without running it: kinds of tensors, and weights whose size is no matter."""
+"""What can be told of a torch model without running it: kinds of tensors, weights whose size is no matter."""
 
 import copy
+import itertools
 import operator
 import re
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ _LINEAR = (nn.Linear, nn.modules.conv._ConvNd)
 _OFFSETS_GONE = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 """Normalisations that take a mean for each output off, and with it whatever bias the layer before has."""
 _NORMS = (*_OFFSETS_GONE, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
+TAKEN_OUT = "a normalisation follows and takes the size out, so that decay acts as a rate only"
+"""What is said of weights before a normalisation."""
 TRIED = 10**7
 """Weights of the largest parametrised tensor that is copied to see what its size does."""
 
@@ -27,7 +30,9 @@ def is_norm(module: nn.Module) -> bool:
     >>> is_norm(nn.LayerNorm(3)), is_norm(nn.Linear(3, 3))
     (True, False)
     """
-    return isinstance(module, _NORMS) or bool(re.search(r"norm(\d?d)?$", type(module).__name__, re.IGNORECASE))
+    return isinstance(module, _NORMS) or bool(
+        re.search(r"norm(\d?d)?$", type(module).__name__, re.IGNORECASE)
+    )
 
 
 def kinds_of(model: nn.Module) -> dict[int, tuple[str, str, bool]]:
@@ -37,7 +42,7 @@ def kinds_of(model: nn.Module) -> dict[int, tuple[str, str, bool]]:
     >>> [kind for _, kind, _ in kinds_of(model).values()]
     ['embeddings', 'gains', 'biases', 'matrices', 'biases']
     """
-    found = {}
+    found: dict[int, tuple[str, str, bool]] = {}
     for prefix, module in model.named_modules():
         for name, one in module.named_parameters(prefix, recurse=False):
             last = name.rpartition(".")[2]
@@ -95,7 +100,7 @@ def _listed_pairs(model: nn.Module) -> Iterator[tuple[Any, list[nn.Module]]]:
     for module in model.modules():
         if isinstance(module, nn.Sequential):
             layers = list(module)
-            for one, after in zip(layers, layers[1:], strict=False):
+            for one, after in itertools.pairwise(layers):
                 if isinstance(one, _LINEAR):
                     yield one, [after]
 
@@ -103,8 +108,8 @@ def _listed_pairs(model: nn.Module) -> Iterator[tuple[Any, list[nn.Module]]]:
 def parametrised(model: nn.Module) -> Iterator[tuple[nn.Parameter, str, bool | None]]:
     """Yield tensors from which others are made: each with how, and whether its size acts on what is made.
 
-    That is tried on copies, which make their tensor from this one and from half of it; ``None`` where a tensor
-    has more than ``TRIED`` numbers or cannot be copied.
+    That is tried on copies, which make their tensor from this one and from half of it; ``None`` where they
+    have more than ``TRIED`` numbers or cannot be copied.
 
     >>> model = nn.utils.parametrizations.weight_norm(nn.Linear(3, 2))
     >>> [(one.shape[1], how, acts) for one, how, acts in parametrised(model)]
@@ -129,7 +134,7 @@ def parametrised(model: nn.Module) -> Iterator[tuple[nn.Parameter, str, bool | N
 def _size_acts(made: nn.Module, name: str, call: operator.methodcaller) -> bool | None:
     if sum(one.numel() for one in made.parameters()) > TRIED:
         return None
-    results = []
+    results: list[torch.Tensor] = []
     try:
         with undisturbed(), torch.no_grad():
             for scale in (1.0, 0.5):
@@ -138,4 +143,5 @@ def _size_acts(made: nn.Module, name: str, call: operator.methodcaller) -> bool 
                 results.append(call(copied))
     except Exception:  # of any kind: a parametrisation may do anything
         return None
-    return not torch.allclose(*results, rtol=1e-3, atol=1e-6 * float(results[0].abs().max()))
+    whole, half = results
+    return not torch.allclose(whole, half, rtol=1e-3, atol=1e-6 * float(whole.abs().max()))

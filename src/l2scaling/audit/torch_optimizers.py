@@ -1,7 +1,7 @@
-"""What a torch optimiser does to each of its tensors: by the atlas if steps on a copy agree, else as measured."""
+"""What a torch optimiser does to its tensors: by the atlas if steps on a copy agree, else as measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -107,8 +107,8 @@ def findings(
             found[key] = one.at(wanted[key[0]]) if wanted[key[0]] else one
             if not fast[key].settled:
                 warnings.append(
-                    f"group {key[0]}, {key[1]}: the share still changes after {MANY} steps, {one.first:.3g} in "
-                    f"the first and {one.share:.3g} in the last"
+                    f"group {key[0]}, {key[1]}: the share still changes after {MANY} steps: "
+                    f"{one.first:.3g} in the first, {one.share:.3g} in the last"
                 )
     return Found(name, found, tuple(notes), tuple(warnings), steps.idle)
 
@@ -120,12 +120,18 @@ def _unmeasured(
     """Fall back on the atlas alone, or on nothing."""
     made_by, found = type(optimizer), {}
     name = f"{made_by.__module__}.{made_by.__qualname__}"
-    if not rows and made_by.__module__.startswith("torch.optim.") and "weight_decay" not in optimizer.defaults:
+    if (
+        not rows
+        and made_by.__module__.startswith("torch.optim.")
+        and "weight_decay" not in optimizer.defaults
+    ):
         none = {key: Finding(rates[key[0]]) for key in keys}
         return Found(name, none, (f"{name} has no decay",), ())
     for key in keys:
         said = known.expected(rows[0], optimizer.param_groups[key[0]], rates[key[0]]) if rows else None
         found[key] = said or Finding(rates[key[0]], first=None, share=None, per_rate=None)
-    notes = tuple(f"{one}: {find(one).formula} (atlas)" for one in sorted({one.row for one in found.values()}) if one)
+    notes = tuple(
+        f"{one}: {find(one).formula} (atlas)" for one in sorted({one.row for one in found.values()}) if one
+    )
     what = f"{name} could not be stepped on a copy ({' '.join(why.split())})"
     return Found(name, found, notes, (what if notes else f"{what}: what it decays is not known",))

@@ -49,7 +49,9 @@ def audit_torch(
     warnings += [*_listed_twice(optimizer, names), *_frozen(pulled)]
     notes, unseen = list(found.notes), [UNSEEN]
     if frozen and found.idle_without_gradient:
-        notes.append(f"frozen and without a gradient, so not stepped: {named([names[one] for one in frozen])}")
+        notes.append(
+            f"frozen and without a gradient, so not stepped: {named([names[one] for one in frozen])}"
+        )
     if model is None:
         unseen.append("the model: give it for names, kinds and weights whose size is no matter")
     else:
@@ -59,7 +61,9 @@ def audit_torch(
             warnings.append(f"the optimizer does not have {named(sorted(missing))} of the model")
         warnings += without
         if not traced:
-            unseen.append("the model's forward cannot be traced: normalisations are sought in Sequential only")
+            unseen.append(
+                "what follows each layer: forward cannot be traced, and only Sequential was looked through"
+            )
     title = next((row.path for row in known.rows_for(type(optimizer))), found.name)
     return Audit(title, rows, tuple(notes), tuple(dict.fromkeys(warnings)), tuple(unseen), steps)
 
@@ -96,9 +100,7 @@ def _names(
     return names, kinds
 
 
-def _plans(
-    optimizer: torch.optim.Optimizer, schedule: Any, steps: int | None
-) -> list[list[float]] | None:
+def _plans(optimizer: torch.optim.Optimizer, schedule: Any, steps: int | None) -> list[list[float]] | None:
     """Return the rates to come of each group; ``None`` where no plan is given."""
     now = [rate(group) for group in optimizer.param_groups]
     if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
@@ -126,7 +128,7 @@ def _listed_twice(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) ->
         if len(where) > 1:
             yield f"{names[key]} is in groups {' and '.join(where)}: each of them decays it"
         elif times > 1:
-            yield f"{names[key]} is listed {times} times in group {where[0]}, and decayed as often in each step"
+            yield f"{names[key]} is listed {times} times in group {where[0]}, and decayed as often a step"
     shared: dict[tuple[Any, ...], list[str]] = {}
     for one in {id(one): one for group in optimizer.param_groups for one in group["params"]}.values():
         if one.numel() and one.layout == torch.strided:
@@ -158,8 +160,5 @@ def _without_effect(model: nn.Module, pulled: Mapping[str, torch.Tensor]) -> tup
             found.append(f"{name} is an original of {how}, {unknown if acts is None else what}")
     unscaled, traced = torch_models.before_norms(model)
     if names := [by_id[id(one)] for one in unscaled if id(one) in by_id]:
-        found.append(
-            f"{named(names)}: a normalisation follows and takes the size out, so that decay acts as a rate only"
-        )
+        found.append(f"{named(names)}: {torch_models.TAKEN_OUT}")
     return found, traced
-

@@ -26,8 +26,8 @@ def sum_squares(values: Any) -> float:
     if not isinstance(values, torch.Tensor):
         flat = np.asarray(values).reshape(-1)
         chunks = (flat[start : start + CHUNK] for start in range(0, flat.size, CHUNK))
-        wide = (one.astype(np.complex128 if one.dtype.kind == "c" else np.float64) for one in chunks)
-        return float(sum(np.vdot(one, one).real for one in wide))
+        doubles = (one.astype(np.complex128 if one.dtype.kind == "c" else np.float64) for one in chunks)
+        return float(sum(np.vdot(one, one).real for one in doubles))
     values = values.detach()
     if values.is_sparse:
         values = values.coalesce().values()
@@ -43,7 +43,8 @@ def sum_squares(values: Any) -> float:
 
 def _chunks(values: torch.Tensor) -> Iterator[torch.Tensor]:
     """Yield all numbers in flat pieces, in the order of the memory, without copying a whole tensor."""
-    order = sorted(range(values.dim()), key=lambda one: -values.stride(one))
+    strides = values.stride()
+    order = sorted(range(values.dim()), key=lambda one: -strides[one])
     values = values.permute(order)
     if values.is_contiguous():
         yield from values.view(-1).split(CHUNK)

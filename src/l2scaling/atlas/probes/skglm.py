@@ -4,8 +4,7 @@ import warnings
 
 import numpy as np
 import skglm
-from skglm import penalties
-from skglm.experimental.sqrt_lasso import SqrtLasso
+from skglm import datafits, penalties, solvers
 
 _TIGHT = {"tol": 1e-10, "max_iter": 1000}
 
@@ -16,12 +15,16 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     path, _, part = name.partition(":")
     model = path.split(".")[-1]
     rng = np.random.default_rng(7)
-    n, size, outputs = int(setting["samples"]), int(setting.get("group_size", 1)), int(setting.get("outputs", 1))
+    n, size, outputs = (
+        int(setting["samples"]),
+        int(setting.get("group_size", 1)),
+        int(setting.get("outputs", 1)),
+    )
     features = 3 * size if "group_size" in setting else int(setting.get("features", 3))
     x = np.asfortranarray(rng.normal(size=(n, features)))
     true = rng.choice([-1.0, 1.0], size=(features, outputs)) * rng.uniform(1, 2, size=(features, outputs))
     y = 2 + x @ true + rng.normal(size=(n, outputs))
-    ratio = setting.get("l1_ratio", 0.0 if model in ("L2", "LinearSVC") else 1.0)
+    ratio = setting.get("l1_ratio", 0.0 if model == "LinearSVC" else 1.0)
     if model in ("SparseLogisticRegression", "LinearSVC"):
         signs = np.where(y[:, 0] + 3 * rng.normal(size=n) > 2, 1.0, -1.0)
         if model == "LinearSVC":
@@ -37,15 +40,12 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
         times, alive = np.exp(-x @ true[:, 0] / 2 + rng.normal(size=n) / 2), rng.uniform(size=n) < 0.3
         fit = skglm.CoxEstimator(alpha=value, l1_ratio=ratio, **_TIGHT).fit(x, np.c_[times, 1 - alive])
         return _held(fit.coef_, _cox(x, times, ~alive, fit.coef_) / n, part, ratio)
-    if model == "SqrtLasso":
-        w = SqrtLasso(alpha=value, tol=1e-12, max_iter=1000).fit(x, y[:, 0] - 2).coef_
-        left = y[:, 0] - 2 - x @ w
-        shown = {"fitted_scale": float(np.sqrt((left**2).mean()))}
-        return _held(w, -x.T @ left / n, "l1", 1.0) | shown
-    if model in ("L1", "L2", "L1_plus_L2"):
+    if model in ("L1", "L1_plus_L2"):
         penalty = getattr(penalties, model)(value, *([ratio] if model == "L1_plus_L2" else []))
-        made = skglm.GeneralizedLinearEstimator(penalty=penalty)
-        made.solver = skglm.solvers.AndersonCD(fit_intercept=True, ws_strategy="fixpoint", **_TIGHT)
+        solver = (
+            solvers.LBFGS(**_TIGHT) if model == "L2" else solvers.AndersonCD(fit_intercept=True, **_TIGHT)
+        )
+        made = skglm.GeneralizedLinearEstimator(datafits.Quadratic(), penalty, solver)
     else:
         extra: dict[str, dict[str, float]] = {
             "GroupLasso": {"groups": size}, "ElasticNet": {"l1_ratio": ratio},

@@ -179,13 +179,15 @@ def _descent(path: str, part: str, value: float, setting: dict[str, float]) -> d
     if not part:
         return {"coefficient": (1 - _multiple(after, weights) ** (1 / N)) / rate, "bias": kept}
     share, moved = np.linalg.lstsq(np.column_stack([weights, -np.sign(weights)]), after)[0]
-    found = moved / (rate * N) if part.endswith("l1") else (1 - share ** (1 / N)) / rate
+    kept_each = share ** (1 / N)  # also of what the l1 part took before
+    taken = moved / N if N * (1 - kept_each) < 1e-9 else moved * (1 - kept_each) / (1 - share)
+    found = (taken if part.endswith("l1") else 1 - kept_each) / rate
     return {"coefficient": float(found), "bias": kept}
 
 
 def _network(path: str, part: str, value: float, setting: dict[str, float]) -> dict[str, float]:
-    N, F = int(setting["samples"]), 3
-    rng = np.random.default_rng(N)
+    N, F = int(setting["samples"]), int(setting["features"])
+    rng = np.random.default_rng(N + 7 * F)
     X, classes = rng.normal(size=(N, F)), path.endswith("Classifier")
     y = (X.sum(1) + rng.normal(size=N)) / 2
     y = (y > 0).astype(float) if classes else y
@@ -278,8 +280,7 @@ def _codes(path: str, part: str, value: float, setting: dict[str, float]) -> dic
         both = np.column_stack([np.sign(shape[kept]), shape[kept]])
         return {"coefficient": float(np.linalg.lstsq(both, pull[kept])[0][0]) / N**0.5}
     else:
-        argument = "ridge_alpha"
-        model = _call(path)(K, **{"alpha": 0.1, argument: value}, random_state=0).fit(X)
+        model = _call(path)(K, alpha=0.1, ridge_alpha=value, max_iter=20, random_state=0).fit(X)
         codes, words, X = model.transform(X), model.components_, X - X.mean(0)
     pull = (X - codes @ words) @ words.T / N
     if part == "ridge":

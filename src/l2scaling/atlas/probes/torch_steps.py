@@ -62,18 +62,30 @@ def pulls(make: Make, value: float, parts: Tensors, gradients: list[Tensors]) ->
         last = run(make, 0.0, parts, gradients, pull)[-1]
         return [one - other for one, other in zip(goal, last, strict=True)]
 
+    near_by, enough = (1e-6, 1e-6) if parts[0].dtype == torch.float64 else (1e-2, 1e-4)
+
+    def sizes(rest: Tensors) -> Any:
+        return np.array([float(one.norm()) for one in rest])
+
     for _ in range(25):
-        now, slopes = (
-            off(found),
-            [(one - other) / 1e-6 for one, other in zip(off(found), off(found + 1e-6), strict=True)],
+        now, near = off(found), off(found + near_by)
+        slopes = [(one - other) / near_by for one, other in zip(now, near, strict=True)]
+        step = np.array(
+            [
+                float((one * slope).sum() / (slope**2).sum()) if float(slope.norm()) else 0.0
+                for one, slope in zip(now, slopes, strict=True)
+            ]
         )
-        found = found + [
-            float((one * slope).sum() / (slope**2).sum()) if float(slope.norm()) else 0.0
-            for one, slope in zip(now, slopes, strict=True)
-        ]
+        for _ in range(8):
+            if not (worse := sizes(off(found + step)) > sizes(now)).any():
+                break
+            step[worse] /= 2
+        found = found + step
+        if float(np.abs(step).max()) < 1e-12:
+            break
     ways = zip(off(found), goal, parts, strict=True)
     rest = max(float(one.norm() / (last - first).norm()) for one, last, first in ways)
-    if not rest < 1e-6:
+    if not rest < enough:
         raise ArithmeticError(f"no pull does what {value} does; the nearest leaves {rest:.1g} of the way")
     return [float(one) for one in found]
 
@@ -139,6 +151,8 @@ def found_at(path: str) -> Any:
     module, _, attribute = path.rpartition(".")
     if module.startswith("timm"):
         vision()
+    if module == "heavyball":  # which would compile each step for minutes
+        importlib.import_module("heavyball.utils").compile_mode = None  # type: ignore[attr-defined]
     return getattr(importlib.import_module(module), attribute)
 
 
@@ -181,7 +195,7 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
 
 
 FACTORY, OTHER = "timm.optim.create_optimizer_v2", "pytorch_optimizer.create_optimizer"
-PO = "pytorch_optimizer."
+PO, TO = "pytorch_optimizer.", "torch_optimizer."
 STILL, PULL, IMPLICIT, GROUPS = (
     Way(still=True),
     Way("pull"),
@@ -204,7 +218,8 @@ _TABLE: list[tuple[str, str, Way]] = [
     (PO, "Lamb Adalite AdamWSN Conda Fira GaLore Kron LaProp SPAM StableAdamW SOAP SPlus", STILL),
     (PO, "Adan", IMPLICIT),
     (PO, "Muon AdaMuon AdaGO NorMuon", GROUPS),
-    (PO, "AdamS SpectralSphere", Way(only=1)),
+    (PO, "AdamS", Way(only=1)),
+    (PO, "SpectralSphere", Way(still=True, only=1)),
     (PO, "APOLLO", Way(still=True, given=lambda on: {"betas": (0.9, 0.99)})),
     (PO, "LARS", Way(still=True, given=lambda on: {"trust_coefficient": on["trust"]})),
     (PO, "Prodigy", Way(given=lambda on: {"d0": on["distance"]})),
@@ -213,5 +228,34 @@ _TABLE: list[tuple[str, str, Way]] = [
     (PO, "FAdam", Way(still=True, kind=torch.float32)),
     (PO, "NovoGrad", Way(still=True, given=lambda on: {"betas": (on["momentum"], 0.98)})),
     (PO, "Lion:fixed_decay", Way(given=lambda on: {"fixed_decay": True})),
+    (TO, "AdaBelief AdaBound Yogi DiffGrad MADGRAD QHAdam RangerQH SWATS Apollo AccSGD AggMo PID QHM", PULL),
+    (TO, "Shampoo", Way("pull", only=1)),
+    (TO, "Lamb", STILL),
+    (TO, "LARS", Way(given=lambda on: {"trust_coefficient": on["trust"]})),
+    (TO, "NovoGrad", Way(still=True, given=lambda on: {"betas": (on["momentum"], 0.98)})),
+    (TO, "SGDW", Way("shift")),
+    ("lion_pytorch.Lion:", "decoupled_weight_decay", Way(given=lambda on: {"decoupled_weight_decay": True})),
+    ("schedulefree.", "AdamWScheduleFreeReference:decay_at_z", Way(given=lambda on: {"decay_at_z": True})),
+    ("schedulefree.", "SGDScheduleFree SGDScheduleFreeReference", PULL),
+    ("prodigyopt.", "Prodigy", Way(given=lambda on: {"d0": on["distance"]})),
+    ("prodigyopt.", "Prodigy:coupled", Way("pull", given=lambda on: {"decouple": False})),
+    ("dadaptation.", "DAdaptAdam DAdaptAdaGrad", PULL),
+    ("dadaptation.", "DAdaptAdam:decouple", Way(given=lambda on: {"decouple": True, "d0": on["distance"]})),
+    ("dadaptation.", "DAdaptLion", Way(given=lambda on: {"d0": on["distance"]})),
+    ("dadaptation.", "DAdaptAdan", Way("implicit", given=lambda on: {"d0": on["distance"]})),
+    ("dadaptation.", "DAdaptSGD", Way("ratio", given=lambda on: {"d0": on["distance"]})),
+    ("adan_pytorch.", "Adan", IMPLICIT),
+    ("adabelief_pytorch.", "AdaBelief:fixed_decay", Way(given=lambda on: {"fixed_decay": True})),
+    ("adabelief_pytorch.", "AdaBelief:coupled", Way("pull", given=lambda on: {"weight_decouple": False})),
+    ("muon.", "SingleDeviceMuon", Way(only=1)),
+    ("muon.", "SingleDeviceMuonWithAuxAdam", Way(flag="use_muon", inside=True)),
+    ("optimi.", "Adam SGD RAdam", PULL),
+    ("optimi.", "AdamW StableAdamW", STILL),
+    ("optimi.", "Adan", IMPLICIT),
+    ("optimi.", "AdamW:decouple_lr", Way(given=lambda on: {"decouple_lr": True, "max_lr": on["peak_rate"]})),
+    ("heavyball.", "AdamW SGD RMSprop ADOPT", Way(still=True, kind=torch.float32)),
+    ("bitsandbytes.optim.", "AdamW AdamW8bit Lion AdEMAMix", Way(still=True, kind=torch.float32)),
+    ("bitsandbytes.optim.", "RMSprop Adagrad", Way("pull", kind=torch.float32)),
+    ("bitsandbytes.optim.", "SGD", Way("pull", lambda on: {"momentum": 0.9}, kind=torch.float32)),
 ]
 WAYS = {prefix + one: way for prefix, names, way in _TABLE for one in names.split()}

@@ -35,7 +35,7 @@ def at_two_sizes(calls: Iterable[Call]) -> list[dict[str, str | float]]:
                 ratio = large.coefficient / small.coefficient
                 found.append(
                     {
-                        "argument": f"{row.path}, {row.argument}", "coefficient": row.meaning,
+                        "argument": f"{row.name} {row.argument}", "coefficient": row.meaning,
                         "size": f"{size.replace('_', ' ')} {small.setting[size]:g}, {large.setting[size]:g}",
                         "c": small.coefficient, "c, larger": large.coefficient,
                         "power": float(np.log(ratio) / np.log(large.setting[size] / small.setting[size])),

@@ -5,6 +5,8 @@ and the coefficient that the call turned out to have. What a formula says of a c
 """
 
 import contextlib
+import csv
+import io
 import json
 import os
 import re
@@ -43,18 +45,17 @@ def write_calls(project: Project, found: Sequence[Call]) -> Path:
     order = {
         row.name: number for number, row in enumerate(row for one in libraries().values() for row in one.rows)
     }
-    path = table_path(project)
-    lines = [",".join(COLUMNS)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
     for one in sorted((one for one in found if one.row in order), key=lambda one: order[one.row]):
         setting = ";".join(f"{key}={number:.12g}" for key, number in one.setting.items())
-        numbers = (
-            "" if number is None else f"{number:.10g}" for number in (one.coefficient, one.bias, one.gain)
-        )
-        lines.append(
-            ",".join([one.row, one.library, one.version, one.date, f"{one.value:.12g}", setting, *numbers])
-        )
+        seen = (one.coefficient, one.bias, one.gain)
+        numbers = ("" if number is None else f"{number:.10g}" for number in seen)
+        writer.writerow([one.row, one.library, one.version, one.date, f"{one.value:.12g}", setting, *numbers])
+    path = table_path(project)
     with writing(path):
-        return write_whole(path, "\n".join(lines) + "\n")
+        return write_whole(path, text.getvalue())
 
 
 def stale(project: Project) -> list[str]:

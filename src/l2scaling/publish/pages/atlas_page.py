@@ -30,6 +30,17 @@ def counted(row: Convention) -> str:
     return ", ".join(name.replace("_", " ") for name in row.needs) or "nothing"
 
 
+SHORT = (
+    "torch.optim.SGD", "torch.optim.AdamW", "torch.optim.ASGD:lambd", "keras.optimizers.Muon:weight_decay",
+    "optax.adafactor", "optax.lamb", "sklearn.neural_network.MLPClassifier", "sklearn.linear_model.Lasso",
+    "sklearn.linear_model.HuberRegressor", "sklearn.decomposition.NMF:W_l2",
+    "xgboost.XGBRegressor:gblinear_lambda",
+    "catboost.CatBoostRegressor", "statsmodels.api.OLS.fit_regularized:l1",
+    "lion_pytorch.Lion:decoupled_weight_decay",
+)  # fmt: skip
+"""The rows whose traps the page shows first: much used, and far from what one would guess."""
+
+
 def atlas_page(calls: Sequence[Call]) -> str:
     """Return how many arguments of how many libraries were measured, their traps, and the table of all."""
     known = [one for one in libraries().values() if one.rows and one.requires]
@@ -38,20 +49,28 @@ def atlas_page(calls: Sequence[Call]) -> str:
     for call in calls:
         by_row.setdefault(call.row, []).append(call)
     measured = sum(row.name in by_row for _, row in rows)
+    traps = {row.name: f"- {_link(row)}: {_dollars(row.trap)}" for _, row in rows if row.trap}
+    absent = [one for one in libraries().values() if one.absent]
     text = [
-        f"{len(rows)} arguments of {len(known)} libraries, {measured} of them measured by {len(calls)} calls."
-        f" {sum(row.on for _, row in rows)} act unless they are switched off.\n",
+        f"**{len(rows)} arguments of {len(known)} libraries**, {measured} of them measured by {len(calls)} "
+        f"calls; {sum(row.on for _, row in rows)} act unless they are switched off.\n",
         "## Traps\n",
-        *(f"- {_link(row)}: {row.trap}" for _, row in rows if row.trap),
-        "\n## The table\n",
-        "{.stacked .atlas}",
-        _table(HEAD, (_row(library, row, by_row.get(row.name, [])) for library, row in rows)),
+        *(traps[name] for name in SHORT if name in traps),
+        f"\n```{{dropdown}} {len(traps) - sum(name in traps for name in SHORT)} further traps",
+        *(line for name, line in traps.items() if name not in SHORT),
+        "```\n",
         "## What else a step does to them\n",
         *_behaviours(known),
+        *(["## Not measured\n", *(f"- `{one.name}`: {one.absent}" for one in absent), ""] if absent else []),
+        "## The table\n",
+        "{.stacked .atlas}",
+        _table(HEAD, (_row(library, row, by_row.get(row.name, [])) for library, row in rows)),
     ]
-    if absent := [one for one in libraries().values() if one.absent]:
-        text += ["\n## Not measured\n", *(f"- `{one.name}`: {one.absent}" for one in absent)]
     return "\n".join(text) + "\n"
+
+
+def _dollars(text: str) -> str:
+    return text.replace("$", "\\$")
 
 
 def symbols_table() -> str:
@@ -59,7 +78,9 @@ def symbols_table() -> str:
     used = {RESTS.get(name, name) for one in libraries().values() for row in one.rows for name in row.counts}
     families = [f"{name} | {words}" for name, words in FAMILIES.items()]
     letters = [
-        f"{_plain(symbol(name))} | {quantity.words}" for name, quantity in QUANTITIES.items() if name in used
+        f"{_plain(symbol(name))} | {quantity.words.removeprefix(f'{symbol(name)}, ')}"
+        for name, quantity in QUANTITIES.items()
+        if name in used
     ]
     return (
         _table("family | what its coefficient is", families) + "\n" + _table("letter | what it is", letters)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from l2scaling.atlas.conventions import FAMILIES, REFUSALS, REGISTRY, Convention
+from l2scaling.atlas.conventions import FAMILIES, REGISTRY, Convention
+from l2scaling.atlas.convert import LOSSES, REFUSALS, SMALLEST_SHARES, is_beside
 from l2scaling.atlas.quantities import QUANTITIES, RESTS
 from l2scaling.laws.shapes import FIXED_SCALE, INITIALIZERS, Layer, expected_sums, normal_initializer
 
@@ -30,7 +31,7 @@ def tables() -> dict[str, Any]:
     """
     largest = np.finfo(np.float16).max
     return {
-        "conventions": [_convention(one) for one in REGISTRY],
+        "conventions": [_convention(one) for one in REGISTRY if one.family != "group"],
         "quantities": [{"key": key, **asdict(one)} for key, one in QUANTITIES.items()],
         "rests": RESTS,
         "refusals": {
@@ -40,6 +41,8 @@ def tables() -> dict[str, Any]:
             {"name": one.name, "torch": one.distribution, "keras": one.keras_distribution}
             for one in INITIALIZERS
         ],
+        "losses": LOSSES,
+        "smallestShares": SMALLEST_SHARES,
         "fixedScale": FIXED_SCALE,
         "laws": {name: _law(name) for name in [*_LAWS, "orthogonal"]},
         # half a spacing above the largest number, a sum is rounded to infinity
@@ -56,7 +59,14 @@ def write_tables(folder: Path) -> None:
 
 def _convention(one: Convention) -> dict[str, Any]:
     as_it_is = ("name", "library", "argument", "family", "formula", "meaning", "note", "power", "factor")
-    return {name: getattr(one, name) for name in (*as_it_is, "counts", "needs", "optimizers")} | {
+    return {name: getattr(one, name) for name in (*as_it_is, "counts", "needs", "decays")} | {
+        # what has no other name on the page goes as an adaptive optimiser
+        "optimizers": [name for name in ("sgd", "momentum", "adam") if name in one.optimizers] or ["adam"],
+        "loss": one.own_loss,
+        "eachBatch": one.each_batch,
+        "weighsSamples": one.weighs_samples,
+        "beside": is_beside(one),
+        "alone": one.stage == "beside the step",
         "biases": one.decays_biases,
         "biasesInWords": one.biases,
         "placement": "none" if one.placement in ("descent", "solver") else one.placement,
