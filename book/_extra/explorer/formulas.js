@@ -195,7 +195,7 @@ var explorerFormulas = (() => {
   // coefficient = scale · value^power: c, the size of an L1 pull, or λ of a share η·λ; without power any
   // value above 0 has one coefficient
   const coefficientOf = (convention, value, setting, tables) =>
-    (convention.power || value ? scaleOf(convention, setting, tables) * value ** convention.power : 0);
+    (value ? scaleOf(convention, setting, tables) * value ** convention.power : 0);
 
   // value = (coefficient / scale)^power, where power is 1 or −1
   const valueOf = (convention, coefficient, setting, tables) =>

@@ -32,9 +32,9 @@ def audit(
     c/2·Σw²; the share of a weight that a step with zero gradient takes, ``ηλ``, with momentum β about
     ``ηc/(1 - β)`` in the long run; the half-life ``ln 2 / -ln(1 - share)`` in calls; κ, the sum of the
     shares over all calls; and 1/λ, which a weight hardly passes where steps have one size whatever the
-    gradient. What a class does comes from the atlas, if steps of a copy with a few small weights agree; else
-    those steps are what is said, and so it is written. Neither model nor optimiser nor any random state is changed. Each tensor is
-    read once, in pieces.
+    gradient. What a class does comes from the atlas, if steps of a copy with a few small weights agree;
+    else those steps are what is said, and so it is written. Neither model nor optimiser nor any random
+    state is changed. Each tensor is read once, in pieces.
 
     Raises ``AuditError``, a ``ValueError``, for what it cannot take, saying what is allowed.
 

@@ -57,8 +57,8 @@ class Finding:
     def at(self, rate: float) -> "Finding":
         """Return the same at another learning rate, where the share is proportional to it or does not mind.
 
-        >>> Finding(0.1, share=0.02, first=0.02, per_rate=0.2).at(0.2).share
-        0.04
+        >>> Finding(0.5, share=0.25, first=0.25, per_rate=0.5).at(0.25).share
+        0.125
         """
         if not self.rate or not self.per_rate or self.share is None or self.first is None:
             return replace(self, rate=rate)
@@ -167,9 +167,9 @@ def measured(reading: Reading, slower: Reading, rate: float, *, wall: bool) -> F
     A share that builds up over steps, as through a momentum, is that of a c in the gradient; one that is
     there at once is a λ beside the step.
 
-    >>> fast, slow = (read(np.full((2, 3), share)) for share in (0.02, 0.01))
-    >>> measured(fast, slow, 0.1, wall=True).decay
-    0.2
+    >>> fast, slow = (read(np.full((2, 3), share)) for share in (0.25, 0.125))
+    >>> measured(fast, slow, 0.5, wall=True).decay
+    0.5
     """
     share, first = reading.share, reading.first
     if share is None or first is None:

@@ -70,7 +70,7 @@ def audit_keras(
     if pulled:
         warnings.append(f"{named(pulled)}: {TAKEN_OUT}")
     unseen = [] if traced else ["a model that is no graph of layers: which of them a normalisation follows"]
-    path = next((row.path for row in rows), f"{made_by.__module__}.{made_by.__qualname__}")
+    path = next((row.path for row in rows), known.name_of(made_by))
     confirmed = sorted({one.row for one in found if one.row})
     notes = [f"{one}: {find(one).formula} (atlas; steps of a copy agree)" for one in confirmed]
     if not all(one.row for one in found) and not troubles:
@@ -122,7 +122,7 @@ def _findings(
         still, slow = (_stepped(keras, optimizer, variables, rate, 0.0, 3 * every) for rate in (1.0, 0.5))
         pushed = [_stepped(keras, optimizer, variables, 1.0, size, every) for size in (1.0, 2.0)]
     except Exception as error:  # of a class that nobody here has seen
-        name = f"{type(optimizer).__module__}.{type(optimizer).__qualname__}"
+        name = known.name_of(type(optimizer))
         text = f"{name} could not be stepped on a copy ({' '.join(str(error).split())}): decay is not known"
         return [Finding(wanted, first=None, share=None, per_rate=None) for _ in variables], [text]
     found = []

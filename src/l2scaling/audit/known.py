@@ -26,6 +26,17 @@ def rows_for(made_by: type) -> list[Convention]:
     return found
 
 
+def name_of(made_by: type) -> str:
+    """Return the path of a class, without that of the script that is running.
+
+    >>> import torch
+    >>> name_of(torch.optim.LBFGS)
+    'torch.optim.lbfgs.LBFGS'
+    """
+    inside = "" if made_by.__module__ in ("__main__", "builtins") else f"{made_by.__module__}."
+    return f"{inside}{made_by.__qualname__}"
+
+
 def _leads_to(path: str, made_by: type) -> bool:
     if path.rpartition(".")[2] != made_by.__name__:
         return False

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -97,7 +98,8 @@ def scheduled_rates(scheduler: Any, optimizer: torch.optim.Optimizer, steps: int
         rates.append([float(group["lr"]) for group in stand_in.param_groups])
         if number + 1 < steps:
             try:
-                copied.step()
+                with warnings.catch_warnings(action="ignore"):  # of steps that no optimiser took
+                    copied.step()
             except (TypeError, ValueError) as error:
                 reason = " ".join(str(error).split())
                 raise AuditError(

@@ -72,7 +72,11 @@ def before_norms(model: nn.Module) -> tuple[list[nn.Parameter], bool]:
     try:
         with undisturbed():
             shared: dict[int, Any] = {id(one): one for one in model.parameters()}
-            traced = fx.symbolic_trace(copy.deepcopy(model, shared))
+            copied = copy.deepcopy(model, shared)
+            for one in copied.modules():  # which may hold on to what they are called with
+                one._forward_hooks.clear()
+                one._forward_pre_hooks.clear()
+            traced = fx.symbolic_trace(copied)
         pairs, whole = list(_traced_pairs(traced)), True
     except Exception:  # of any kind: a forward may do anything
         pairs, whole = list(_listed_pairs(model)), False

@@ -81,7 +81,7 @@ def findings(
     (0.0001, ('torch.optim.AdamW: w *= 1 − ηλ (atlas; steps of a copy agree)',))
     """
     made_by = type(optimizer)
-    rows, name = known.rows_for(made_by), f"{made_by.__module__}.{made_by.__qualname__}"
+    rows, name = known.rows_for(made_by), known.name_of(made_by)
     wanted = rates or [rate(group) for group in optimizer.param_groups]
     try:
         steps = Steps(optimizer, keys)
@@ -119,7 +119,7 @@ def _unmeasured(
 ) -> Found:  # fmt: skip
     """Fall back on the atlas alone, or on nothing."""
     made_by, found = type(optimizer), {}
-    name = f"{made_by.__module__}.{made_by.__qualname__}"
+    name = known.name_of(made_by)
     if (
         not rows
         and made_by.__module__.startswith("torch.optim.")

@@ -46,6 +46,9 @@ def audit_torch(
     rows = rows_of(weights, {str(number): one for number, one in enumerate(plans or ())})
     pulled = {names[key]: one for key, one in parameters.items() if each[key].decays}
     warnings = [*found.warnings, *general_warnings(rows, dtype), *_defaults(optimizer, found)]
+    for number, group in enumerate(optimizer.param_groups):
+        if not rate(group) and not (plans and max(plans[number])):
+            warnings.append(f"group {number}: the learning rate is 0, so that nothing is said of its decay")
     warnings += [*_listed_twice(optimizer, names), *_frozen(pulled)]
     notes, unseen = list(found.notes), [UNSEEN]
     if frozen and found.idle_without_gradient:

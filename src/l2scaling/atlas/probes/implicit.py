@@ -6,13 +6,9 @@ from scipy.sparse import csr_matrix
 
 
 def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, float]:
-    """Return the coefficient of a user's factors after they were solved for, against the mean over all cells."""
-    ratings, items, users, factors = (
-        int(setting["ratings"]),
-        30,
-        int(setting["samples"]) // 30,
-        int(setting["dimensions"]),
-    )
+    """Return the coefficient of a user's factors, solved for, against the mean over all cells."""
+    ratings, factors, items = int(setting["ratings"]), int(setting["dimensions"]), 30
+    users = int(setting["samples"]) // items
     rng = np.random.default_rng(ratings)
     dense = np.zeros((users, items))
     for user in range(users):

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,11 @@ logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
 def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, float]:
     """Return the coefficient of the sign of each weight of a part of the model."""
     part, weights = name.partition(":")[2], int(setting["weights"])
-    words = {"yearly_seasonality": False, "daily_seasonality": False, "weekly_seasonality": False}
+    words: dict[str, Any] = {
+        "yearly_seasonality": False,
+        "daily_seasonality": False,
+        "weekly_seasonality": False,
+    }
     words |= {"n_changepoints": weights if part == "trend_reg" else 0}
     if part != "regularization":
         words[part] = value
@@ -28,7 +33,7 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     days = pd.date_range("2020-01-01", periods=100)
     frame = pd.DataFrame({"ds": days, "y": np.sin(np.arange(100.0)) + np.arange(100.0) / 50})
     if part == "regularization":
-        model.add_future_regressor("x", regularization=value, normalize=False)
+        model.add_future_regressor("x", regularization=value, normalize="off")
         frame["x"] = np.cos(np.arange(100.0))
     torch.manual_seed(0)
     model.fit(frame, freq="D", progress=None, checkpointing=False, metrics=False, num_workers=0)

@@ -14,8 +14,8 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     made = getattr(pykeen.regularizers, path.rpartition(".")[2])
     penalty = made(weight=value, p=norm, normalize=part.endswith("normalize"))
     penalty.update(start)
-    penalty.pop_regularization_term().backward()
-    pull, start = start.grad, start.detach()
+    (pull,) = torch.autograd.grad(penalty.pop_regularization_term(), [start])
+    start = start.detach()
     if norm == 1:
         return {"coefficient": float((pull * start.sign()).mean())}
     if "PowerSum" in path:

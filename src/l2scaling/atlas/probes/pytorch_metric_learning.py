@@ -22,8 +22,9 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
         )  # fmt: skip
         loss.W.data = weights.clone()
         embeddings = start.clone().requires_grad_()
-        loss(embeddings, labels).backward()
-        pulls.append(loss.W.grad.T if what == "weight" else embeddings.grad)
+        asked = loss.W if what == "weight" else embeddings
+        (pull,) = torch.autograd.grad(loss(embeddings, labels), [asked])
+        pulls.append(pull.T if what == "weight" else pull)
     pull, vectors = pulls[0] - pulls[1], weights.T if what == "weight" else start
     if norm == 1:
         return {"coefficient": float((pull * vectors.sign()).mean())}

@@ -1,5 +1,7 @@
 """Surprise: what its penalties take off in one pass, or leave of a gradient at the optimum."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import surprise
@@ -38,5 +40,5 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     return {"coefficient": float((gone @ found[1]) / (found[1] @ found[1]) / samples)}
 
 
-def _nmf(data: object, value: float, epochs: int) -> object:
+def _nmf(data: Any, value: float, epochs: int) -> Any:
     return surprise.NMF(n_factors=3, n_epochs=epochs, reg_pu=value, reg_qi=0.0, random_state=1).fit(data)

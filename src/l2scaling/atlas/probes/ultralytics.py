@@ -28,7 +28,8 @@ class Trainer(BaseTrainer):  # type: ignore[misc]
         given = {"weight_decay": decay, "batch": batch, "optimizer": "SGD", "lr0": rate}
         self.args, self.batch_size, self.world_size = get_cfg(overrides=given), batch, 1
         self.data, self.stride, self.epochs, self.start_epoch = {"train": None, "val": None}, 32, 1, 0
-        self.optimizer, self.model, self.plots = None, model, False
+        self.optimizer: Any = None
+        self.model, self.plots = model, False
 
     def get_dataloader(self, *_: Any, **__: Any) -> Any:
         return Loader(self.batch_size)

@@ -48,7 +48,7 @@ def write_calls(project: Project, found: Sequence[Call]) -> Path:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for one in sorted((one for one in found if one.row in order), key=lambda one: order[one.row]):
+    for one in sorted(found, key=lambda one: order.get(one.row, len(order))):  # new rows may come meanwhile
         setting = ";".join(f"{key}={number:.12g}" for key, number in one.setting.items())
         seen = (one.coefficient, one.bias, one.gain)
         numbers = ("" if number is None else f"{number:.10g}" for number in seen)
