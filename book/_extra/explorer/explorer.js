@@ -21,6 +21,7 @@
   // Numbers as one can paste them: 0.0002357, 34,560,000, 1.5e-7
   function show(number, digits = 4) {
     if (number === 0) return "0";
+    if (!Number.isFinite(number)) return "a number beyond what a float can express";
     const size = Math.abs(number);
     if (size < 1e-4 || size >= 1e15) return number.toExponential(digits - 1).replace(/\.?0+e/, "e");
     if (Number.isInteger(number) || size >= 1e5) return Math.round(number).toLocaleString("en-US");
@@ -343,7 +344,8 @@
       good = tell("l1Ratio", message);
     }
     state.rows = readLayers();
-    good = say(at("error-layers"), refusedByLink.get("layers") || "") && good;
+    const bare = state.rows && !F.reachesWeights(state, convention()) ? "The penalty reaches no weight here; allowed: layers with some that it reaches." : "";
+    good = say(at("error-layers"), refusedByLink.get("layers") || bare) && good;
     return good && state.rows ? state : null;
   }
 
@@ -476,7 +478,7 @@
     if (found.coefficient === 0) return "none: nothing decays";
     const share = show(decay.joint);
     if (unfelt.includes("float32")) {
-      return `none in float32: a step takes the share ${share}, and 1 − ${share} rounds to 1 (in exact numbers: ${steps(decay.halfLife, stepsPerEpoch)}). ${SMALLEST}`;
+      return `none in float32: a step takes the share ${share}, and 1 − ${share} rounds to 1${decay.halfLife ? ` (in exact numbers: ${steps(decay.halfLife, stepsPerEpoch)})` : ""}. ${SMALLEST}`;
     }
     if (family === "l1" && decay.stepsToZero) {
       return `none: every step takes the same amount, so a typical weight is gone after ${steps(decay.stepsToZero, stepsPerEpoch)}`;

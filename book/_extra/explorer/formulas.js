@@ -399,6 +399,12 @@ var explorerFormulas = (() => {
     }[reach];
   }
 
+  // Whether there is any weight to pull
+  function reachesWeights(state, convention) {
+    const roles = new Set(layers(state).map((layer) => layer.role));
+    return roles.has("weight") || (roles.has("embedding") && reached(state, convention).embeddings);
+  }
+
   const conventionOf = (state, tables) => tables.conventions.find((one) => one.name === state.convention);
 
   function core(state, tables) {
@@ -499,6 +505,6 @@ var explorerFormulas = (() => {
   }
 
   return {
-    widthFactor, layers, lawOf, heavyBall, sphereMeanAbsolute, scaleOf, settingOf, missing, evaluate, curves, slopes,
+    widthFactor, layers, lawOf, heavyBall, sphereMeanAbsolute, scaleOf, settingOf, missing, reachesWeights, evaluate, curves, slopes,
   };
 })();

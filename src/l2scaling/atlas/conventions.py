@@ -42,12 +42,13 @@ def libraries() -> dict[str, Library]:
     found = {}
     for path in sorted(files("l2scaling.atlas").joinpath("rows").iterdir(), key=lambda one: one.name):
         if path.name.endswith(".yml"):
-            library = _library(path.name.removesuffix(".yml"), yaml.safe_load(path.read_text("utf-8")))
+            library = _library(path.name.removesuffix(".yml"), yaml.load(path.read_text("utf-8"), _LOADER))
             found[library.name] = library
     order = {name: number for number, name in enumerate(_FIRST)}
     return {name: found[name] for name in sorted(found, key=lambda one: (order.get(one, len(order)), one))}
 
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it was built
 _FIRST = ("book", "torch", "keras", "optax", "scikit-learn", "xgboost", "lightgbm")
 
 

@@ -43,20 +43,17 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     y = x @ [1.0, -1.5, 2.0] + rng.normal(size=n)
     y = 1 + (y - y.mean()) / y.std(ddof=taken) * setting.get("target_deviation", 1.0)
     x = x * np.sqrt(setting["feature_variance"])
+    penalty: dict[str, Any] = _LOOSE | {"regParam": value, "elasticNetParam": float("l1" in options)}
+    penalty["standardization"] = "raw" not in options
     if model == "LogisticRegression":
         y = (y + rng.normal(size=n) > 1) * 1.0
-        made = classification.LogisticRegression(
-            regParam=value, elasticNetParam=1.0 if "l1" in options else 0.0, standardization="raw" not in options,
-            **_LOOSE,
-        )  # fmt: skip
+        made = classification.LogisticRegression(**penalty)
     elif model == "GeneralizedLinearRegression":
         y = np.floor(np.exp(y)) if "poisson" in options else (y + rng.normal(size=n) > 1) * 1.0
         made = regression.GeneralizedLinearRegression(family=options[0], regParam=value, **_LOOSE)
     else:
-        made = regression.LinearRegression(
-            regParam=value, elasticNetParam=1.0 if "l1" in options else 0.0, solver="normal" if "normal" in options
-            else "l-bfgs", standardization="raw" not in options, **_LOOSE,
-        )  # fmt: skip
+        solver = "normal" if "normal" in options else "l-bfgs"
+        made = regression.LinearRegression(**penalty, solver=solver)
     rows = [(float(one), linalg.Vectors.dense(row)) for one, row in zip(y, x, strict=True)]
     fit = made.fit(session.createDataFrame(rows, ["label", "features"]).coalesce(1).cache())
     w = fit.coefficients.toArray()
@@ -82,10 +79,13 @@ def _factors(value: float, setting: dict[str, float]) -> dict[str, float]:
     rng = np.random.default_rng(7)
     taken = [(user, int(item)) for user in range(n // each) for item in rng.permutation(24)[:each]]
     table = [(*one, float(rng.uniform(1, 5))) for one in taken]
-    made = ALS(rank=int(setting["dimensions"]), regParam=value, maxIter=3, seed=7, numUserBlocks=1, numItemBlocks=1)
+    made = ALS(
+        rank=int(setting["dimensions"]), regParam=value, maxIter=3, seed=7, numUserBlocks=1, numItemBlocks=1
+    )
     fit = made.fit(session.createDataFrame(table, ["user", "item", "rating"]).coalesce(1))
     users, items = (
-        {row.id: np.array(row.features) for row in one.collect()} for one in (fit.userFactors, fit.itemFactors)
+        {row.id: np.array(row.features) for row in one.collect()}
+        for one in (fit.userFactors, fit.itemFactors)
     )
     w = users[0]
     pull = sum(items[item] * (rating - items[item] @ w) for user, item, rating in table if user == 0) / n
