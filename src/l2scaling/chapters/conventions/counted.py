@@ -23,7 +23,7 @@ def at_two_sizes(calls: Iterable[Call]) -> list[dict[str, str | float]]:
     >>> at_two_sizes(calls)  # which holds no size
     []
     """
-    found = []
+    found: list[dict[str, str | float]] = []
     by_row: dict[str, list[Call]] = {}
     for one in calls:
         by_row.setdefault(one.row, []).append(one)
