@@ -47,6 +47,9 @@ def kinds_of_rows():
         )
         found.setdefault(key, one)
         found.setdefault(one.decays.get("embeddings", ""), one)
+        found.setdefault(
+            ("gains alone", one.decays.get("gains", one.decays_biases) != one.decays_biases), one
+        )
     return [OF_NAME[name] for name in {one.name: 0 for one in found.values()} if name in OF_NAME]
 
 
@@ -364,8 +367,17 @@ def random_cases():
     states.append(base_state(optimizer="momentum", value=3.0, learningRate=1.0))  # beyond 2, within 2(1 + β)
     dense = base_state()["rows"][0]
     spares = next(one.name for one in conventions if one.decays.get("embeddings") is False)
-    rows = [dense, dense | {"kind": "embedding", "size": 50}, dense]
-    states.append(base_state(rows=rows, convention=spares, optimizer=OF_NAME[spares]["optimizers"][0]))
+    differs = next(
+        one.name for one in conventions if one.decays.get("gains", one.decays_biases) != one.decays_biases
+    )
+    rows = [dense, dense | {"kind": "embedding", "size": 50}, dense | {"kind": "normalisation"}, dense]
+    quantities = {name: 2 for name in QUANTITIES if name not in GIVEN}
+    states += [
+        base_state(
+            rows=rows, convention=name, optimizer=OF_NAME[name]["optimizers"][0], quantities=quantities
+        )
+        for name in (spares, differs)
+    ]
     return [(state, reference(state)) for state in states]
 
 

@@ -1,6 +1,6 @@
-"""Closed forms: what follows without training, from shapes, penalties and conventions.
+"""Closed forms: what follows without training, from shapes and penalties.
 
 No module here trains, draws a figure or knows a chapter.
 """
 
-__all__ = ["conventions", "features", "penalties", "ridge", "shapes"]
+__all__ = ["features", "penalties", "ridge", "shapes"]

@@ -301,20 +301,14 @@ def _behind(value: float | None, options: argparse.Namespace, usage: Usage) -> l
     if missing := [option for option, text in both.items() if text is None]:
         raise RequestError(f"{missing[0]} is missing; allowed: --printed-loss and --metric, both")
     if options.target or options.loss:
-        raise RequestError(
-            "--printed-loss asks for the weights behind it; allowed: no --to or --loss beside it"
-        )
+        raise RequestError("--printed-loss asks for the weights; allowed: no --to or --loss beside it")
     printed, metric = (_parsed(option, text, real) for option, text in both.items())
     found = sum_behind(value, options.source, printed, metric, usage)
     if options.json:
         return _shown([asdict(found)], True, [])
-    names = {
-        "penalty": "penalty",
-        "sum_squares": "Σw²",
-        "sum_absolute": "Σ|w|",
-        "weight_rms": "root mean square",
-    }
-    return [f"{names[key]}: {one:.6g}" for key, one in asdict(found).items() if one is not None]
+    names = ("penalty", "Σw²", "Σ|w|", "root mean square")
+    pairs = zip(names, asdict(found).values(), strict=True)
+    return [f"{name}: {one:.6g}" for name, one in pairs if one is not None]
 
 
 def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:

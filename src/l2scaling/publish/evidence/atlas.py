@@ -73,7 +73,7 @@ def stale(project: Project) -> list[str]:
 
 def require_library(name: str) -> Library:
     """Return a library of the atlas that can be measured, or raise ``RequestError``."""
-    known = {key: one for key, one in libraries().items() if one.probe}
+    known = {key: one for key, one in libraries().items() if one.probe or one.absent}
     if name not in known:
         raise unknown("library", name, known)
     if known[name].absent:

@@ -19,9 +19,13 @@ _ROOMS = f"{l2scaling.__name__}.chapters."
 
 
 def modules() -> list[ModuleType]:
-    """Return what notebooks import, each room's door before what lies behind it: all but the publisher."""
+    """Return what notebooks and users import, each room's door before what lies behind it.
+
+    That is all but the publisher, and the atlas' probes, which need libraries that are not here.
+    """
     found = pkgutil.walk_packages(l2scaling.__path__, f"{l2scaling.__name__}.")
-    names = [one.name for one in found if not one.name.startswith(f"{l2scaling.__name__}.publish")]
+    apart = tuple(f"{l2scaling.__name__}.{one}" for one in ("publish", "atlas.probes."))
+    names = [one.name for one in found if not one.name.startswith(apart)]
     return [import_module(name) for name in names]
 
 
