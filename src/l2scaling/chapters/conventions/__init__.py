@@ -1,3 +1,3 @@
 """What one nominal λ means in each library, measured by a step, an optimum and trained networks."""
 
-__all__ = ["figures", "measured", "solved", "trained"]
+__all__ = ["counted", "figures", "measured", "solved", "trained"]

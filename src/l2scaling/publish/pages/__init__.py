@@ -1,6 +1,6 @@
 """What readers see: pages, references, the explorer, the print and the release."""
 
 __all__ = [
-    "api", "bounds", "chapter_page", "citation", "explorer", "kept_pages", "layout", "ledger", "pdf",
-    "release", "site",
+    "api", "atlas_page", "bounds", "chapter_page", "citation", "explorer", "kept_pages", "layout", "ledger",
+    "pdf", "release", "site",
 ]  # fmt: skip
