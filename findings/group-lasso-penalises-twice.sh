@@ -45,7 +45,8 @@ for value in (1.0, 2.0):
     reported = model.loss(x, y)
     model.coef_ = true * (5 - value) / 5
     best = model.loss(x, y)
-    print(f"group_reg {value}: length {length:.3f}, own loss {reported:.3f}; at the minimum {5 - value:.3f}, own loss {best:.3f}")
+    ended = f"length {length:.3f}, own loss {reported:.3f}"
+    print(f"group_reg {value}: {ended}; at the minimum {5 - value:.3f}, own loss {best:.3f}")
     assert abs(length - (5 - 2 * value)) < 1e-3 and reported > best + 0.4, "changed"
 _, length = fitted(0.5)
 print(f"group_reg 0.5: length {length:.3f}")

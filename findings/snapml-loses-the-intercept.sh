@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
 # Snap ML 1.17.2 fits an intercept with its primal solver and then reports and predicts with 0 in its place.
 #
-# LinearRegression takes fit_intercept and dual as two separate arguments, and for fewer samples than features
-# its documentation recommends dual=False. One would expect both solvers to end at the same ridge, as they
-# solve one problem. The coefficients do agree, to the last digit printed, and are those of a model with an
-# intercept. But with dual=False the intercept itself is gone: intercept_ is 0.0, predict leaves it out, and
-# no warning is given. Coefficients from a fit with an intercept, used without it, are no optimum of
-# anything, and on data with a mean of 5 the error is 25 instead of 0.01.
-# LogisticRegression with dual=False loses its intercept in the same way.
+# LinearRegression takes fit_intercept and dual as two separate arguments, and recommends dual=True only where
+# there are more samples than features. One would expect both solvers to end at the same ridge, as they solve one
+# problem. The coefficients do agree, to the last digit printed, and are those of a model with an intercept. But
+# with dual=False the intercept itself is gone: intercept_ is 0.0, predict leaves it out, and no warning is given.
+# Coefficients from a fit with an intercept are no optimum without it, and on data with a mean of 5 the mean
+# square error is 25 instead of 0.01. LogisticRegression with dual=False loses its intercept in the same way.
 #
 # Seen with Python 3.11, snapml 1.17.2; the last two lines are solved directly:
 #   dual=True             w =  0.987 -1.977  b = 4.974  mean square 0.011
 #   dual=False            w =  0.987 -1.977  b = 0.000  mean square 24.996
 #   ridge with a constant w =  0.987 -1.977  b = 4.974  mean square 0.011
-#   ridge without one     w =  0.479 -1.831  b = 0.000  mean square 24.694
+#   ridge without one     w =  0.479 -1.831  b = 0.000  mean square 24.737
 #   logistic, dual=True   w =  2.306 -4.317  b = -1.122
 #   logistic, dual=False  w =  2.306 -4.316  b = 0.000
 # Fails if that changes.
@@ -33,7 +32,8 @@ tight = {"fit_intercept": True, "regularizer": 1.0, "tol": 1e-12, "max_iter": 20
 
 
 def show(name, w, b, error=None):
-    print(f"{name:21} w = {w[0]:6.3f} {w[1]:6.3f}  b = {b:.3f}" + ("" if error is None else f"  mean square {error:.3f}"))
+    end = "" if error is None else f"  mean square {error:.3f}"
+    print(f"{name:21} w = {w[0]:6.3f} {w[1]:6.3f}  b = {b:.3f}{end}")
 
 
 def fitted(model, target, dual):

@@ -265,6 +265,11 @@ def test_a_tensor_that_is_decayed_twice():
         optimizer = torch.optim.AdamW([weight, weight], lr=0.1, weight_decay=0.1)
     found = audit(optimizer)
     assert any("listed 2 times" in line for line in found.warnings)
+    assert found.rows[0].share == pytest.approx(1 - 0.99**2)  # the real one
+    assert float(left_by(optimizer, weight, 1)[0, 0]) == pytest.approx(1 - found.rows[0].share)
+    with pytest.warns(UserWarning, match="duplicate"):
+        pulled = torch.optim.SGD([weight, weight], lr=0.1, weight_decay=0.1)
+    assert any("its row has the share of one time" in line for line in audit(pulled).warnings)
     assert found.rows[0].count == 4  # a tensor is one, however often it is listed
     optimizer = torch.optim.AdamW(groups(model))
     optimizer.param_groups[1]["params"].append(model[1].weight)
@@ -303,7 +308,7 @@ def test_parametrisations_under_which_decay_does_nothing():
         torch.manual_seed(0)
         layer = wrap(nn.Linear(4, 4)).double()
         optimizer = torch.optim.AdamW(layer.parameters(), lr=0.1, weight_decay=0.1)
-        told = [line for line in audit(optimizer, layer).warnings if "decay does nothing" in line]
+        told = [line for line in audit(optimizer, layer).warnings if "decay acts as a rate only" in line]
         assert [line.split()[0].rpartition(".")[2] for line in told] == without, name
         # in truth: decaying what is named alone leaves the weight as it is
         before = layer.weight.detach().clone()
@@ -354,7 +359,7 @@ def test_what_is_not_known_is_measured_and_says_so():
     row = found.rows[0]
     assert (row.source, row.share) == ("measured", pytest.approx(0.04))
     assert row.kappa == pytest.approx(4.0)  # whatever the rate
-    assert any("measured by steps of a copy" in line for line in found.known)
+    assert any("a rule by size or by step number is not seen" in line for line in found.known)
     found = audit(Stubborn(model.parameters()), model)
     assert any("could not be stepped on a copy" in line for line in found.warnings)
     assert found.rows[0].share is None
@@ -457,6 +462,94 @@ def test_the_share_of_momentum_is_that_of_its_recursion():
         half = len(norms) // 2
         slope = (math.log(norms[-1]) - math.log(norms[half])) / (len(norms) - 1 - half)
         assert math.log1p(-share) == pytest.approx(slope, rel=0.03, abs=1e-6)
+
+
+def left_by(optimizer, weight, steps, scheduler=None):
+    """Return the weight after real steps with a gradient of zeros."""
+    for _ in range(steps):
+        weight.grad = torch.zeros_like(weight)
+        optimizer.step()
+        if scheduler is not None:
+            scheduler.step()
+    return weight.detach()
+
+
+def test_kappa_follows_a_schedule_that_cycles_momentum():
+    weight = nn.Parameter(torch.ones(3, dtype=torch.float64))
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9, weight_decay=1e-3)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=2001)
+    row = audit(optimizer, None, scheduler, 2000).rows[0]
+    assert row.kappa == pytest.approx(4.31, rel=0.03)
+    assert row.share == pytest.approx(momentum_share(0.5, 1e-3, 0.85), rel=1e-3)
+    left = float(left_by(optimizer, weight, 2000, scheduler)[0])
+    assert row.kappa == pytest.approx(-math.log(left), rel=1e-3)
+
+    class Heavy(torch.optim.SGD):
+        def step(self, closure=None):
+            for one in self.param_groups[0]["params"]:
+                one.grad = one.grad + 0.01 * one.detach()
+            return super().step(closure)
+
+    optimizer = Heavy([weight], lr=0.1, momentum=0.9)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.5, total_steps=100)
+    found = audit(optimizer, None, scheduler, 50)
+    assert found.rows[0].kappa is None
+    assert any("the schedule changes momentum too" in line for line in found.warnings)
+
+
+def test_weights_that_momentum_makes_swing():
+    weight = nn.Parameter(torch.ones(3, dtype=torch.float64))
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9, weight_decay=0.1)
+    found = audit(optimizer, steps=400)
+    (row,) = found.rows
+    assert row.share == pytest.approx(1 - math.sqrt(0.9)) and row.kappa == pytest.approx(400 * row.share)
+    assert any("swing about zero" in line for line in found.warnings)
+    first = np.array([float(abs(left_by(optimizer, weight, 1)[0])) for _ in range(400)])
+    assert -math.log(first[-70:].max() / first[:70].max()) / 330 == pytest.approx(row.share, rel=0.05)
+    weight.grad = None
+    quiet = audit(torch.optim.SGD([weight], lr=0.1, momentum=0.9, weight_decay=0.01), steps=9)
+    assert not quiet.warnings and not quiet.rows[0].swings
+
+
+def test_a_decay_that_takes_all_of_a_weight():
+    weight = nn.Parameter(torch.ones(3))
+    for made in (torch.optim.SGD, torch.optim.AdamW):
+        found = audit(made([weight], lr=1.0, weight_decay=1.0))
+        assert found.rows[0].share == 1 and any("takes all of a weight" in one for one in found.warnings)
+
+
+def test_a_share_that_only_part_of_the_weights_feel():
+    for held, some in ((torch.bfloat16, 2**-9), (torch.float32, 2**-25)):
+        for factor in (0.9, 1.5, 2.1):
+            weight = nn.Parameter(torch.linspace(1, 1.999, 60, dtype=torch.float64).to(held))
+            before = weight.detach().clone()
+            optimizer = torch.optim.AdamW([weight], lr=1.0, weight_decay=factor * some, foreach=False)
+            told = audit(optimizer).warnings
+            if held is torch.bfloat16:  # torch multiplies by 1 − share in float32
+                lost = before != left_by(optimizer, weight, 1)
+                assert bool(lost.any()) == (factor > 1) and bool(lost.all()) == (factor > 2)
+            assert any("acts on a part" in line for line in told) == (1 < factor < 2)
+            assert any("takes nothing" in line for line in told) == (factor < 1)
+
+
+def test_normalisations_that_do_not_take_a_size_out():
+    class Used(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two, self.three = (nn.Linear(4, 4, bias=False) for _ in range(3))
+            self.norm, self.frozen = nn.LayerNorm(4), nn.BatchNorm1d(4)
+
+        def forward(self, x):
+            x = self.norm(self.one(self.norm(self.one(x)))) @ self.one.weight
+            x = self.two(self.norm(self.two(x)))
+            return self.frozen(self.three(x))
+
+    model = Used()
+    optimizer = torch.optim.SGD(model.parameters(), weight_decay=0.1)
+    (line,) = [one for one in audit(optimizer, model).warnings if "normalisation follows" in one]
+    assert line.startswith("three.weight: ") and "where nothing else uses" in line
+    model.frozen.eval()
+    assert not any("normalisation follows" in one for one in audit(optimizer, model).warnings)
 
 
 # Keras
@@ -581,6 +674,50 @@ def test_keras_changes_nothing_and_warns(keras):
     assert found.rows[-1].kappa == pytest.approx(0.004 * sum(rates), rel=1e-5)
 
 
+def test_a_regulariser_of_the_users_is_tried_on_the_real_shape(keras):
+    def mean(values):
+        return 1e-3 * keras.ops.sum(values**2) / (8 * 6 if values.shape[0] == 6 else values.shape[0])
+
+    def refuses(values):
+        raise KeyError("not\nthis one")
+
+    def other(values):
+        return 0.1 * keras.ops.sum(keras.ops.abs(values)) ** 2
+
+    for regularizer, coefficient, said in (
+        (mean, 2e-3 / 48, None), (refuses, 0.0, "which cannot be tried ('not"),
+        (other, 0.0, "regulariser other"),
+    ):  # fmt: skip
+        layer = keras.layers.Dense(8, kernel_regularizer=regularizer)
+        model = keras.Sequential([keras.Input((6,)), layer])
+        model.compile(keras.optimizers.SGD(0.1), "mse")
+        found = audit(model)
+        row = by_name(found)[layer.kernel.path]
+        assert row.coefficient == pytest.approx(coefficient, rel=1e-4)
+        assert said is None or any(said in line for line in found.warnings)
+        assert any("add_loss" in line for line in found.unseen)
+
+
+@pytest.mark.parametrize("made", ["SGD", "AdamW"])
+def test_keras_decay_of_one(keras, made):
+    for rate, share in ((1e-3, 1e-3), (1.0, 1.0)):
+        model = dense(keras)
+        model.compile(getattr(keras.optimizers, made)(rate, weight_decay=1.0), "mse")
+        found = audit(model)
+        assert {round(row.share, 7) for row in found.rows} == {share}, found
+        assert {row.decay for row in found.rows} == {1.0}
+        assert any("takes all of a weight" in one for one in found.warnings) == (share == 1)
+
+
+def test_keras_batch_normalisation_that_is_frozen(keras):
+    for frozen in (False, True):
+        layers = [keras.Input((6,)), keras.layers.Dense(8), keras.layers.BatchNormalization()]
+        layers[2].trainable = not frozen
+        model = keras.Sequential(layers)
+        model.compile(keras.optimizers.AdamW(), "mse")
+        assert any("normalisation follows" in one for one in audit(model).warnings) != frozen
+
+
 def test_keras_nonsense_is_refused(keras):
     unbuilt = keras.Sequential([keras.layers.Dense(2)])
     for given in (
@@ -671,6 +808,18 @@ def test_optax_warns(optax):
             audit(optax.adamw(0.1), **given)
     with pytest.raises(AuditError, match="allowed: "):
         audit(optax.adamw(0.1, mask={"other": True}), params=PARAMS)
+
+
+def test_optax_weights_that_swing_do_not_grow(optax):
+    swinging = optax.chain(optax.add_decayed_weights(0.1), optax.sgd(0.1, momentum=0.9))
+    found = audit(swinging, params=PARAMS, steps=100)
+    text = " ".join(found.warnings)
+    assert "swing about zero" in text and "grow" not in text
+    for row in found.rows:
+        assert row.share == pytest.approx(1 - math.sqrt(0.9), rel=1e-3)
+        assert row.kappa == pytest.approx(100 * row.share)
+    found = audit(optax.chain(optax.add_decayed_weights(1.0), optax.sgd(1.0)), params=PARAMS)
+    assert {row.share for row in found.rows} == {1.0}
 
 
 def test_the_page_prints_what_it_shows():

@@ -1,6 +1,7 @@
 """The conventions of all libraries: the rows that ``rows`` holds, found by name or alias, and as a table."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from importlib.resources import files
@@ -82,7 +83,18 @@ def _by_name() -> dict[str, Convention]:
         for alias in one.aliases:
             _, sign, part = one.name.partition(":")
             found.setdefault(alias if ":" in alias else alias + sign + part, one)
+    for one in REGISTRY:
+        for path in _where_it_lies(one):
+            found.setdefault(path + "".join(one.name.partition(":")[1:]), one)
     return found
+
+
+def _where_it_lies(one: Convention) -> Iterator[str]:
+    """Give the paths at which a class really lies, by the files that its row names as source."""
+    module, _, last = one.path.rpartition(".")
+    for file in re.findall(r"[\w/]+(?=\.py\b)", one.source):
+        if file.startswith(f"{one.library}/") and module == module.lower():
+            yield f"{file.replace('/', '.')}.{last}"
 
 
 _BY_NAME = _by_name()
@@ -119,12 +131,20 @@ at once; allowed: sklearn.linear_model.ElasticNet:l1 or sklearn.linear_model.Ela
         return _BY_NAME[found[0]]
     if len({one.partition(":")[0] for one in found}) == 1:
         many = "two" if len(found) == 2 else "several"
-        raise ConventionError(f"API {name!r} sets {many} penalties at once; allowed: {' or '.join(found)}")
+        what = f"sets {many} penalties at once" if _together(found) else "has several forms"
+        raise ConventionError(f"API {name!r} {what}; allowed: {' or '.join(found)}")
     if found:
         raise ConventionError(f"{name!r} is the name of {len(found)} arguments; allowed: {listed(found)}")
     close = [_BY_NAME[one] for one in near(name, _BY_NAME)]
     hint = f" (nearest: {close[0].name!r})" if len({one.family for one in close}) == 1 else ""
     raise ConventionError(f"unknown API {name!r}{hint}; allowed: what `l2scaling atlas list` shows")
+
+
+def _together(found: Sequence[str]) -> bool:
+    """Whether parts act in one call: each has an argument of its own, or a ratio shares one out."""
+    parts = [_BY_NAME[one] for one in found]
+    shared = len(parts) == 2 and all({"l1_ratio", "l2_ratio"} & one.counts.keys() for one in parts)
+    return shared or len({one.argument for one in parts}) == len(parts)
 
 
 def library_conventions() -> list[Convention]:

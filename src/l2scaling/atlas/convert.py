@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from l2scaling.atlas.conventions import find
 from l2scaling.atlas.meaning import FAMILIES, Convention
 from l2scaling.atlas.quantities import QUANTITIES, ConventionError, Usage
+from l2scaling.floats import SIZES, is_held
 
 UserLoss = Literal["half-squared", "mean-squared", "summed", "cross-entropy"]
 """The data loss of the user: a mean, or ``summed`` over the mini-batch."""
@@ -100,6 +101,9 @@ def convert(
     if value is None:
         words.append(f"{first.default} is the default of {first.name}")
     value = _checked(first, value)
+    if math.isinf(value) and last.power < 0:
+        what = f"{first.argument}=inf of {first.name} switches the penalty off, as {last.argument}=inf does"
+        raise ConventionError(f"{what} in {last.name}; allowed: a finite number")
     rate = _rate(first, last, value, usage)
     _require((first, last), usage)
     coefficient = first.coefficient(value, usage)
@@ -168,7 +172,9 @@ def _rate(first: Convention, last: Convention, value: float, usage: Usage) -> fl
         if {first.family, last.family} != {"l2", "decoupled"} or not both or not said:
             what = f"{value} of {first.name} has no equivalent in {last.name}"
             reason = REFUSALS[frozenset((first.family, last.family))]
-            sgd = ", or --momentum (0 for none) if the optimiser is SGD" if both and not said else ""
+            joined = {first.family, last.family} == {"l2", "decoupled"} and both and not said
+            estimator = any(one.placement in ("descent", "solver") for one in (first, last))
+            sgd = ", or --momentum (0 for none) if the optimiser is SGD" if joined and not estimator else ""
             raise ConventionError(f"{what}: {reason}; allowed: an API of the family {first.family}{sgd}")
     if beside[0] == beside[1]:
         return 1.0
@@ -246,7 +252,7 @@ def _its(kind: str | None) -> str:
 
 
 def _warnings(given: Sequence[tuple[Convention, float]], usage: Usage) -> list[str]:
-    found = []
+    found = _rescaled(given)
     for one, value in given:
         if one.each_batch and (last := usage.last_batch):
             each = one.coefficient(value, Usage(**vars(usage) | {"samples": None, "batch_size": last}))
@@ -259,7 +265,38 @@ def _warnings(given: Sequence[tuple[Convention, float]], usage: Usage) -> list[s
             usage.learning_rate * one.coefficient(value, usage))  # fmt: skip
         if one.stage == "beside the step" and 0 < share <= SMALLEST_SHARES["bfloat16"]:
             found.append(share_words(share))
+        if share >= 1:
+            found.append(
+                f"a share of {share:.3g} a step leaves nothing of a weight: at 1 it is 0 after the step, above "
+                "1 its sign turns, and above 2 it grows"
+            )
+    found += [
+        f"{one.name} is taken to stand beside Σωℓ/N; if it divides by Σω, as scikit-learn's Lasso and "
+        "ElasticNet do, its coefficient there is that much larger, by the mean weight"
+        for one, _ in given
+        if usage.mean_weight not in (None, 1) and _divides_by_weights(one)
+    ]
     return list(dict.fromkeys(found))
+
+
+def _divides_by_weights(one: Convention) -> bool:
+    """Whether a row is against Σωℓ/Σω, or may be, as nobody measured it with weights."""
+    weight = one.counts.get("mean_weight", 0)
+    unmeasured = not weight and "mean_weight" not in one.trial and "samples" not in one.counts
+    return one.placement == "solver" and (weight < 0 or unmeasured)
+
+
+def _rescaled(given: Sequence[tuple[Convention, float]]) -> list[str]:
+    """Say whose optimiser rescales the pull, where the other row does not put it there too."""
+    inside = [one.stage == "before the preconditioner" for one, _ in given]
+    if all(inside) or any(one.family != "l2" for one, _ in given):
+        return []
+    return [
+        f"the optimiser of {one.name} rescales this pull together with the data gradient, weight by weight, so "
+        "the value is the same penalty only where the same optimiser rescales it"
+        for (one, _), rescales in zip(given, inside, strict=True)
+        if rescales
+    ]
 
 
 def share_words(share: float) -> str:
@@ -306,9 +343,10 @@ def sum_behind(
     """
     one, usage = find(source), usage or Usage()
     if one.placement != "loss" or one.family not in ("l2", "l1"):
-        raise ConventionError(
-            f"no printed loss holds the decay of {one.name}; allowed: a penalty in the loss"
-        )
+        own = one.placement in ("descent", "solver")
+        what = "what the estimator {} prints as its loss is not known here" if own else (
+            "no printed loss holds the decay of {}")  # fmt: skip
+        raise ConventionError(f"{what.format(one.name)}; allowed: a penalty in the loss of the user")
     value = _checked(one, value)
     _require([one], usage)
     coefficient, penalty = one.coefficient(value, usage), printed - metric
@@ -317,8 +355,12 @@ def sum_behind(
         raise ConventionError(f"{what}; allowed: two finite numbers, the loss not below the metric")
     if coefficient == 0:
         raise ConventionError(f"{one.argument} 0 makes no penalty; allowed: above 0")
+    held = penalty / coefficient * (1 if one.family == "l1" else 2)
+    if not is_held(held) or (held == 0) != (penalty == 0):
+        what = f"the sum behind a penalty of {penalty:g} at {one.argument} {value:g} is beyond a float"
+        raise ConventionError(f"{what}; allowed: a sum from {SIZES}")
     if one.family == "l1":
-        return WeightsSum(penalty, sum_absolute=penalty / coefficient)
-    squares = 2 * penalty / coefficient
+        return WeightsSum(penalty, sum_absolute=held)
+    squares = held
     rms = math.sqrt(squares / usage.weights) if usage.weights else None
     return WeightsSum(penalty, sum_squares=squares, weight_rms=rms)

@@ -57,7 +57,8 @@ class Convention:
     """What one argument of one API means.
 
     The coefficient is ``factor * value**power`` times the product of the quantities of the ``Usage`` named
-    in ``counts``, each to its exponent: ``{"samples": -1}`` divides by N. ``power`` is -1 where a larger
+    in ``counts``, each to its exponent: ``{"samples": -1}`` divides by N. Where samples have weights ω, the
+    mean loss is Σωℓ/N. ``least`` has the smallest quantities at which the formula holds. ``power`` is -1 where a larger
     value is a weaker penalty, and 0 where any value above zero has one effect. In the family ``l2`` the
     coefficient is c. ``formula`` says what the library does with a value called ``symbol``.
 
@@ -81,6 +82,7 @@ class Convention:
     symbol: str = "λ"
     factor: float = 1.0
     counts: Mapping[str, float] = field(default_factory=dict)
+    least: Mapping[str, float] = field(default_factory=dict)
     power: Literal[1, 0, -1] = 1
     placement: Placement
     stage: Stage | None = None
@@ -106,6 +108,8 @@ class Convention:
             if name not in QUANTITIES and name not in RESTS:
                 known = ", ".join([*QUANTITIES, *RESTS])
                 raise ConventionError(f"{self.name} counts {name!r}, which is unknown; allowed: {known}")
+        if other := self.least.keys() - self.counts.keys():
+            raise ConventionError(f"{self.name} does not count {min(other)!r}; allowed in least: what it counts")
 
     @property
     def path(self) -> str:
@@ -136,9 +140,8 @@ class Convention:
 
     @property
     def weighs_samples(self) -> bool:
-        """Whether it stands beside a sum in which a sample counts by its weight."""
-        counts = self.counts
-        return counts.get("samples") == -1 and "mean_weight" not in counts and self.placement == "solver"
+        """Never: a row is against Σωℓ/N, and what weights do to that stands in its own counts."""
+        return False
 
     @property
     def decays_biases(self) -> bool:
@@ -227,6 +230,10 @@ class Convention:
         0.002
         """
         scale = self.factor
+        for name, least in self.least.items():
+            if (given := usage.get(name, self.name)) < least:
+                what = f"{self.formula} of {self.name} is measured from {name} {least:g} on, not at {given:g}"
+                raise ConventionError(f"{what}; allowed: --{name.replace('_', '-')} {least:g} or more")
         for name, exponent in self.counts.items():
             quantity = self._counted(name, usage)
             if quantity == 0:
@@ -246,8 +253,6 @@ class Convention:
         quantity = usage.get(name, self.name)
         if name == "batch_size" and self.each_batch:
             return usage.mean_batch()
-        if name == "samples" and self.weighs_samples and usage.mean_weight is not None:
-            return quantity * usage.mean_weight
         return quantity
 
     def _powered(self, value: float) -> float:

@@ -46,7 +46,7 @@ QUANTITIES = {
     "ratings": _count("r", "r, the ratings of the user or item"),
     "dimensions": _count("d", "d, the dimensions of an embedding or factor"),
     "accumulated": _count("a", "a, the mini-batches gathered for one step"),
-    "mean_weight": Quantity("w̄", "w̄, the mean of the samples' weights"),
+    "mean_weight": Quantity("w̄", "w̄, the mean of the samples' weights ω, in a loss Σωℓ/N"),
     "feature_variance": Quantity("var x", "var x, the variance of the feature"),
     "target_deviation": Quantity("sd y", "sd y, the standard deviation of the target"),
     "working_weight": Quantity("ω", "ω, the mean working weight of the last step of the fit"),

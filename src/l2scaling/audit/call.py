@@ -34,7 +34,8 @@ def audit(
     shares over all calls; and 1/λ, which a weight hardly passes where steps have one size whatever the
     gradient. What a class does comes from the atlas, if steps of a copy with a few small weights agree;
     else those steps are what is said, and so it is written. Neither model nor optimiser nor any random
-    state is changed. Each tensor is read once, in pieces.
+    state is changed, except by what no copy keeps out: a subclass whose steps reach the model by a global
+    name, and hooks that are set for all modules or optimisers. Each tensor is read once, in pieces.
 
     Raises ``AuditError``, a ``ValueError``, for what it cannot take, saying what is allowed.
 

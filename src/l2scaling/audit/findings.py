@@ -19,7 +19,8 @@ class Finding:
     take; ``None`` where no fixed share is taken, because a preconditioner rescales the pull. ``every`` counts
     the calls from one decay to the next. ``per_rate`` times the sum of the rates gives κ, ``constant`` says
     that the rate has no part in the share. ``wall`` is 1/λ where the step has one size whatever the gradient.
-    ``row`` names the row of the atlas that says so; empty where it was measured only.
+    ``row`` names the row of the atlas that says so; empty where it was measured only. ``total`` is κ where
+    the plan of all steps was summed for it; ``swings`` says that momentum makes weights swing about zero.
     """
 
     rate: float | None = None
@@ -32,6 +33,8 @@ class Finding:
     constant: bool = False
     wall: float | None = None
     row: str = ""
+    total: float | None = None
+    swings: bool = False
 
     @property
     def decays(self) -> bool:
@@ -53,6 +56,23 @@ class Finding:
             return 0.0
         kept = math.log1p(-self.share) if self.share < 1 else math.log(self.share - 1)
         return math.log(0.5) / kept * self.every
+
+    def repeated(self, times: int) -> "Finding":
+        """Return the same for a weight that each step decays several times, beside the optimiser's own step.
+
+        A pull in the gradient is left as it is.
+
+        >>> Finding(1.0, 0.5, share=0.5, first=0.5, per_rate=0.5).repeated(2).share
+        0.75
+        """
+        if times == 1 or not self.share or self.first is None or self.coefficient:
+            return self
+        share, first = (1 - (1 - one) ** times for one in (self.share, self.first))
+        grown = share / self.share
+        return replace(
+            self, share=share, first=first, per_rate=self.per_rate and self.per_rate * grown,
+            total=self.total and self.total * times, wall=None,
+        )  # fmt: skip
 
     def at(self, rate: float) -> "Finding":
         """Return the same at another learning rate, where the share is proportional to it or does not mind.
@@ -81,12 +101,35 @@ def momentum_share(
     """
     if momentum == 0:
         return rate * (coefficient + decay)
+    trace, product, apart = _recursion(rate, coefficient, momentum, dampening, nesterov, decay)
+    if apart < 0:
+        return 1 - math.sqrt(product)
+    root = math.sqrt(apart)
+    return 1 - max(abs(trace + root), abs(trace - root)) / 2
+
+
+def momentum_swings(
+    rate: float, coefficient: float, momentum: float = 0.0, dampening: float = 0.0, *,
+    nesterov: bool = False, decay: float = 0.0,
+) -> bool:  # fmt: skip
+    """Say whether weights swing about zero as they shrink: without Nesterov's, where ``ηc > (1 - √β)²``.
+
+    >>> momentum_swings(0.1, 0.1, 0.9), momentum_swings(0.1, 0.01, 0.9)
+    (True, False)
+    """
+    return momentum > 0 and _recursion(rate, coefficient, momentum, dampening, nesterov, decay)[2] < 0
+
+
+def _recursion(
+    rate: float, coefficient: float, momentum: float, dampening: float, nesterov: bool, decay: float
+) -> tuple[float, float, float]:
+    """Return trace and determinant of a step, and the square of the distance of its eigenvalues."""
     kept, fed = 1 - rate * decay, (1 - dampening) * coefficient
     if nesterov:
-        step = [kept - rate * coefficient - rate * momentum * fed, -rate * momentum**2]
+        first, second = kept - rate * coefficient - rate * momentum * fed, -rate * momentum**2
     else:
-        step = [kept - rate * fed, -rate * momentum]
-    return float(1 - np.abs(np.linalg.eigvals(np.array([step, [fed, momentum]]))).max())
+        first, second = kept - rate * fed, -rate * momentum
+    return first + momentum, first * momentum - second * fed, (first - momentum) ** 2 + 4 * second * fed
 
 
 def unfelt(share: float, dtype: str) -> bool:
@@ -101,6 +144,18 @@ def unfelt(share: float, dtype: str) -> bool:
     return 0 < share <= EPSILONS.get(dtype, 0.0) / 4
 
 
+def partly_felt(share: float, dtype: str) -> bool:
+    """Say whether a share is lost by some weights only, the others rounding back to what they were.
+
+    Above a power of two the numbers lie twice as far apart for their size as below: the share acts on all
+    weights from 2⁻⁸ on in bfloat16, from 2⁻²⁴ on in float32, and on some from half of that.
+
+    >>> partly_felt(3e-3, "bfloat16"), partly_felt(4e-3, "bfloat16"), partly_felt(4e-8, "float32")
+    (True, False, True)
+    """
+    return EPSILONS.get(dtype, 0.0) / 4 < share < EPSILONS.get(dtype, 0.0) / 2
+
+
 @dataclass(frozen=True)
 class Reading:
     """What steps with a gradient of zero showed: see ``Finding``. ``settled`` once the share stays."""
@@ -109,6 +164,7 @@ class Reading:
     share: float | None
     every: int
     settled: bool
+    swings: bool = False
 
 
 def read(shares: np.ndarray) -> Reading:
@@ -118,7 +174,7 @@ def read(shares: np.ndarray) -> Reading:
     nothing between those that do tell of a decay that acts once in ``every`` calls.
 
     >>> read(np.array([[0.0, 0.0], [0.1, 0.1], [0.0, 0.0], [0.1, 0.1]]))
-    Reading(first=0.1, share=0.1, every=2, settled=True)
+    Reading(first=0.1, share=0.1, every=2, settled=True, swings=False)
     >>> read(np.array([[0.1, 0.05], [0.1, 0.05]])).share is None
     True
     """
@@ -131,7 +187,23 @@ def read(shares: np.ndarray) -> Reading:
     before = shares[active[-2]] if active.size > 1 else last
     every = int(active[-1] - active[-2]) if active.size > 1 else 1
     settled = bool(np.allclose(before, last, rtol=1e-3, atol=1e-12))
+    if not settled and every == 1 and (swing := _swing(shares[active[0] :])) is not None:
+        return Reading(_common(first), swing, 1, settled=True, swings=True)
     return Reading(_common(first), _common(last), every, settled)
+
+
+def _swing(shares: np.ndarray) -> float | None:
+    """Return the share of weights that follow ``w'' = Tw' - Dw`` with complex eigenvalues, ``1 - √D``."""
+    path = np.cumprod(1 - shares.astype(float), axis=0)
+    if len(path) < 6 or not np.isfinite(path).all():
+        return None
+    before, now, after = (path[start : len(path) - 2 + start].ravel() for start in range(3))
+    size = np.hypot(before, now) + 1e-30  # each step counts alike, however small the weights became
+    known = np.stack([now / size, -before / size], axis=1)
+    (trace, product), *_ = np.linalg.lstsq(known, after / size, rcond=None)
+    if np.abs(known @ [trace, product] - after / size).max() > 1e-4:
+        return None
+    return 1 - math.sqrt(product) if trace**2 < 4 * product * (1 - 1e-4) and product < 1 else None
 
 
 def shares_of(weights: np.ndarray) -> np.ndarray:
@@ -142,6 +214,7 @@ def shares_of(weights: np.ndarray) -> np.ndarray:
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         shares: np.ndarray = 1 - weights[1:] / weights[:-1]
+    shares[(weights[1:] == 0) & (weights[:-1] == 0)] = 1.0  # all of it is gone
     return shares
 
 
@@ -183,6 +256,7 @@ def measured(reading: Reading, slower: Reading, rate: float, *, wall: bool) -> F
     return Finding(
         rate, 0.0 if through else per_rate, first / rate if through else 0.0, first, share, reading.every,
         per_rate if follows else None, constant, None if through or not wall or share < 0 else 1 / per_rate,
+        swings=reading.swings,
     )  # fmt: skip
 
 
@@ -194,12 +268,14 @@ def _common(shares: np.ndarray) -> float | None:
 def kappa(finding: Finding, rates: Sequence[float]) -> float | None:
     """Return κ, the sum of the shares over the learning rates of all calls to come.
 
-    ``κ = Σ ηλ``, with momentum ``Σ ηc(1 - d)/(1 - β)``; about ``exp(-κ)`` of a weight is left. A decay
+    ``κ = Σ ηλ``, with momentum about ``Σ ηc(1 - d)/(1 - β)``; about ``exp(-κ)`` of a weight is left. A decay
     that acts once in k calls has every k-th of them. ``None`` where no fixed share is taken.
 
     >>> kappa(Finding(share=1e-3, per_rate=0.1), [0.01] * 1000)
     1.0
     """
+    if finding.total is not None:
+        return finding.total
     acting = rates[finding.every - 1 :: finding.every]
     if finding.constant and finding.share is not None:
         return len(acting) * finding.share

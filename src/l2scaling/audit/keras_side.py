@@ -1,5 +1,6 @@
 """The audit of a compiled Keras model, or of a Keras optimiser with its model."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
@@ -10,7 +11,15 @@ import torch
 
 from l2scaling.atlas.conventions import Convention, ConventionError, Usage, find
 from l2scaling.audit import known
-from l2scaling.audit.findings import Finding, bounded, measured, momentum_share, read, shares_of
+from l2scaling.audit.findings import (
+    Finding,
+    bounded,
+    measured,
+    momentum_share,
+    momentum_swings,
+    read,
+    shares_of,
+)
 from l2scaling.audit.plans import rates_of
 from l2scaling.audit.report import Audit, AuditError, Weight, general_warnings, named, rows_of
 from l2scaling.audit.torch_copies import undisturbed
@@ -20,6 +29,7 @@ from l2scaling.audit.weights import kind_of, sum_squares
 _VALUES = np.array([1.0, 2.0, -1.0, -0.5])
 _ROUNDING = 2.0**-24
 """Keras on torch rounds 1 − ηλ to float32, also for weights of float64."""
+_UNSEEN = "a penalty that a layer adds by add_loss, or by an activity regulariser, and one in the loss itself"
 _NORMS = ("LayerNormalization", "GroupNormalization", "RMSNormalization", "BatchNormalization")
 
 
@@ -49,11 +59,11 @@ def audit_keras(
         found, troubles = _findings(keras, inner, variables, rows, settings, wanted)
     strange = []
     for place, (variable, one) in enumerate(zip(variables, found, strict=True)):
-        coefficient, other = _regularised(variable.regularizer)
+        coefficient, other = _regularised(keras, variable)
         if other:
             strange.append(f"{variable.path}: {other}, which is not in the table")
         if coefficient:
-            found[place] = _with_penalty(one, coefficient, settings if _is_sgd(rows) else None)
+            found[place] = _with_penalty(one, coefficient, settings if _is_sgd(rows) else None, rates)
     weights = [
         Weight("all", one.path, kind_of(one.path, len(one.shape)), int(np.prod(one.shape)),
                sum_squares(_values(one)), str(one.dtype), finding)
@@ -69,12 +79,14 @@ def audit_keras(
     pulled = [one.name for one in weights if one.finding.decays and one.name in without]
     if pulled:
         warnings.append(f"{named(pulled)}: {TAKEN_OUT}")
-    unseen = [] if traced else ["a model that is no graph of layers: which of them a normalisation follows"]
+    unseen = [_UNSEEN]
+    if not traced:
+        unseen.append("a model that is no graph of layers: which of them a normalisation follows")
     path = next((row.path for row in rows), known.name_of(made_by))
     confirmed = sorted({one.row for one in found if one.row})
     notes = [f"{one}: {find(one).formula} (atlas; steps of a copy agree)" for one in confirmed]
     if not all(one.row for one in found) and not troubles:
-        notes.append(f"{path}: measured by steps of a copy with zero gradient")
+        notes.append(f"{path}: {known.MEASURED}{'' if rows else known.BY_RULE}")
     if frozen := [one.name for one in model._flatten_layers(include_self=False) if not one.trainable]:
         notes.append(f"frozen, so neither stepped nor penalised: {named(frozen)}")
     return Audit(path, summed, tuple(notes), (*warnings, *strange, *troubles), tuple(unseen), steps)
@@ -117,10 +129,15 @@ def _findings(
 ) -> tuple[list[Finding], list[str]]:  # fmt: skip
     """Return what the optimiser itself decays of each variable, and warnings."""
     every = optimizer.gradient_accumulation_steps or 1
+    given = [value for name, value in settings.items() if name.endswith("weight_decay")]
+    largest = max((float(one) for one in given if isinstance(one, float | int)), default=0.0)
+    whole = 2.0**-4 / largest if largest > 0.25 else 1.0  # a rate at which a copy keeps most of its weights
     try:
         # three times what is gathered, so that the time from one decay to the next is seen
-        still, slow = (_stepped(keras, optimizer, variables, rate, 0.0, 3 * every) for rate in (1.0, 0.5))
-        pushed = [_stepped(keras, optimizer, variables, 1.0, size, every) for size in (1.0, 2.0)]
+        still, slow = (
+            _stepped(keras, optimizer, variables, rate, 0.0, 3 * every) for rate in (whole, whole / 2)
+        )
+        pushed = [_stepped(keras, optimizer, variables, whole, size, every) for size in (1.0, 2.0)]
     except Exception as error:  # of a class that nobody here has seen
         name = known.name_of(type(optimizer))
         text = f"{name} could not be stepped on a copy ({' '.join(str(error).split())}): decay is not known"
@@ -129,10 +146,10 @@ def _findings(
     for place in range(len(variables)):
         reading, slower = (read(shares_of(one[place])) for one in (still, slow))
         wall = bounded(still[place][every], *(one[place][every] for one in pushed))
-        said = known.chosen(rows, settings, 1.0, wanted, reading, wall=wall, slack=_ROUNDING)
+        said = known.chosen(rows, settings, whole, wanted, reading, wall=wall, slack=_ROUNDING)
         if said is None and rows and reading.share == 0:  # left out, by the user or by its kind
             said = Finding(row=rows[0].name)
-        found.append(replace(said or measured(reading, slower, 1.0, wall=wall).at(wanted), rate=wanted))
+        found.append(replace(said or measured(reading, slower, whole, wall=wall).at(wanted), rate=wanted))
     return found, []
 
 
@@ -183,8 +200,9 @@ def _plain(value: Any) -> np.ndarray:
     return value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
 
 
-def _regularised(regularizer: Any) -> tuple[float, str]:
-    """Return the c of a regulariser, and in words what else it is."""
+def _regularised(keras: ModuleType, variable: Any) -> tuple[float, str]:
+    """Return the c of a variable's regulariser, and in words what else it is."""
+    regularizer = variable.regularizer
     if regularizer is None:
         return 0.0, ""
     coefficient, other, rows = 0.0, "", known.rows_for(type(regularizer))
@@ -199,42 +217,61 @@ def _regularised(regularizer: Any) -> tuple[float, str]:
             other = f"an {row.family.upper()} pull of {value:g}"
     if rows:
         return coefficient, other
-    return _tried(regularizer)
+    return _tried(keras, regularizer, tuple(variable.shape))
 
 
-def _tried(regularizer: Any) -> tuple[float, str]:
-    """Tell an L2 regulariser by calls: a multiple of Σw², the same for two arrays."""
-    arrays = [np.array(one, np.float32) for one in ([[3.0, 1.0], [-2.0, 0.5]], [[6.0, 2.0], [-4.0, 1.0]])]
-    with undisturbed():
-        values = [float(_plain(regularizer(one))) for one in arrays]
-    first, second = (2 * value / float(np.sum(one**2)) for value, one in zip(values, arrays, strict=True))
-    if np.isclose(first, second):
-        return first, ""
-    return 0.0, f"the regulariser {getattr(type(regularizer), '__name__', regularizer)}"
+def _tried(keras: ModuleType, regularizer: Any, shape: tuple[int, ...]) -> tuple[float, str]:
+    """Tell an L2 regulariser by calls: one multiple of Σw² for three arrays of the real shape."""
+    rng, found = np.random.default_rng(0), []
+    name = f"the regulariser {getattr(regularizer, '__name__', type(regularizer).__name__)}"
+    try:
+        with undisturbed():
+            for low, high in ((0.5, 1.0), (-1.0, 1.0), (-3.0, 4.0)):
+                one = rng.uniform(low, high, shape).astype(np.float32)
+                value = float(_plain(regularizer(keras.ops.convert_to_tensor(one))))
+                found.append(2 * value / float(np.sum(np.square(one, dtype=np.float64))))
+    except Exception as error:  # of any kind: it is the user's
+        return 0.0, f"{name}, which cannot be tried ({' '.join(str(error).split())[:200]})"
+    if np.allclose(found, found[0], rtol=1e-4, atol=0.0):
+        return found[0], ""
+    return 0.0, name
 
 
-def _with_penalty(one: Finding, coefficient: float, sgd: dict[str, Any] | None) -> Finding:
+def _with_penalty(
+    one: Finding, coefficient: float, sgd: dict[str, Any] | None, rates: Sequence[float] | None
+) -> Finding:
     """Add a pull in the gradient, which SGD passes on and other optimisers rescale."""
     if sgd is None or one.rate is None:
         return replace(
             one, coefficient=coefficient, share=one.share or None, first=one.first or None, wall=None
         )
     momentum, nesterov = float(sgd.get("momentum") or 0.0), bool(sgd.get("nesterov"))
+    shares = {
+        rate: momentum_share(rate, coefficient, momentum, nesterov=nesterov, decay=one.decay)
+        for rate in {one.rate, *(rates or ())}
+    }
+    acting = None if rates is None else [shares[rate] for rate in rates[one.every - 1 :: one.every]]
     return replace(
         one, coefficient=coefficient, first=one.rate * (one.decay + coefficient * (1 + momentum * nesterov)),
-        share=momentum_share(one.rate, coefficient, momentum, nesterov=nesterov, decay=one.decay),
-        per_rate=one.decay + coefficient / (1 - momentum),
+        share=shares[one.rate], per_rate=one.decay + coefficient / (1 - momentum),
+        total=None if acting is None else math.fsum(acting),
+        swings=momentum_swings(one.rate, coefficient, momentum, nesterov=nesterov, decay=one.decay),
     )  # fmt: skip
 
 
 def _before_norms(model: Any) -> tuple[set[str], bool]:
-    """Return paths of kernels whose size the next layers, normalisations, take out; and if all was seen."""
+    """Return paths of kernels whose size the next layers, normalisations, take out; and if all was seen.
+
+    A frozen ``BatchNormalization`` divides by what it once saw, and takes no size out.
+    """
     found = set()
     for layer in model._flatten_layers(include_self=False):
         after = [node.operation for node in getattr(layer, "_outbound_nodes", ())]
         kernel = getattr(layer, "kernel", None)
         if kernel is not None and after and getattr(layer.activation, "__name__", "") == "linear":
             kinds = {type(one).__name__ for one in after}
+            if "BatchNormalization" in kinds and not all(one.trainable for one in after):
+                continue
             if kinds <= {"BatchNormalization"} or (kinds <= set(_NORMS) and not layer.use_bias):
                 found.add(kernel.path)
     return found, hasattr(model, "_nodes") or bool(getattr(model, "_functional", None))

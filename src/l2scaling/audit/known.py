@@ -8,7 +8,11 @@ from pkgutil import resolve_name
 from typing import Any
 
 from l2scaling.atlas.conventions import REGISTRY, Convention, ConventionError, Usage
-from l2scaling.audit.findings import Finding, Reading, momentum_share
+from l2scaling.audit.findings import Finding, Reading, momentum_share, momentum_swings
+
+MEASURED = "measured by steps of a copy with zero gradient on small weights"
+BY_RULE = "; a rule by size or by step number is not seen"
+"""What is said of a class that the atlas does not have."""
 
 
 def rows_for(made_by: type) -> list[Convention]:
@@ -73,8 +77,38 @@ def expected(row: Convention, settings: Mapping[str, Any], rate: float) -> Findi
         share = momentum_share(rate, coefficient, momentum, dampening, nesterov=nesterov)
         first = rate * coefficient * (1 + momentum * nesterov)
         per_rate = coefficient * ((1 - dampening) / (1 - momentum) if momentum else 1.0)
-        return Finding(rate, 0.0, coefficient, first, share, 1, per_rate, row=row.name)
+        swings = momentum_swings(rate, coefficient, momentum, dampening, nesterov=nesterov)
+        return Finding(rate, 0.0, coefficient, first, share, 1, per_rate, row=row.name, swings=swings)
     return None
+
+
+def over(rows: Sequence[Convention], said: Finding, settings: Sequence[Mapping[str, Any]]) -> Finding:
+    """Return a finding of a row over a plan, the settings of each step with its ``"lr"``.
+
+    Its share is that of the step with the largest rate; κ is the sum of the shares of all.
+
+    >>> from l2scaling.atlas.conventions import find
+    >>> row, plan = find("torch.optim.SGD"), [{"lr": 0.1, "weight_decay": one} for one in (0.1, 0.2)]
+    >>> round(over([row], expected(row, plan[0], 0.1), plan).total, 9)
+    0.03
+    """
+    row = next(one for one in rows if one.name == said.row)
+    by_step: dict[tuple[Any, ...], Finding | None] = {}
+    shares: list[float | None] = []
+    for one in settings:
+        key = tuple(one.get(name) for name in ("lr", row.argument, "momentum", "dampening", "nesterov"))
+        if key not in by_step:
+            by_step[key] = expected(row, one, one["lr"])
+        step = by_step[key]
+        shares.append(step.share if step else None)
+    most = max(settings, key=lambda one: float(one["lr"]))
+    peak = expected(row, most, most["lr"])
+    if peak is None or None in shares:
+        return said
+    kept = [one for one in shares[said.every - 1 :: said.every] if one is not None]
+    wall = 1 / peak.decay if peak.decay and said.wall else None
+    swings = any(one is not None and one.swings for one in by_step.values())
+    return replace(peak, every=said.every, wall=wall, total=math.fsum(kept), swings=swings)
 
 
 def agrees(finding: Finding, reading: Reading, slack: float = 1e-12) -> bool:

@@ -143,7 +143,8 @@ class Small:
     def _step(self, gradients: Any, state: Any, weights: Any) -> tuple[Any, Any, Any]:
         over = self.jax.tree_util.tree_map
         updates, state = self.transform.update(gradients, state, weights)
-        shares = over(lambda step, one: -step / one, updates, weights)
+        where = self.jax.numpy.where  # of a weight that is gone, all of it is
+        shares = over(lambda step, one: where((step == 0) & (one == 0), 1.0, -step / one), updates, weights)
         return shares, state, over(lambda one, step: one + step, weights, updates)
 
     def _leaves(self, kept: Sequence[int], tree: Any) -> list[Any]:
@@ -189,6 +190,7 @@ def _findings(
     kappas: list[float | None] = [None] * len(named)
     infinite: list[str] = []
     linked: list[str] = []
+    scheduled = "scale_by_schedule" in [part for part, _ in parts]
     moment = "trace" in [part for part, _ in parts]
     for places, shares, *one in zip(alike.values(), long, planned, *pushed.values(), strict=True):
         ahead, last = one[0], dict(zip(sizes, (taken[lag] for taken in one[1:]), strict=True))
@@ -196,11 +198,18 @@ def _findings(
         names = [named[place][0] for place in places]
         if not np.isfinite(shares).all():
             infinite += names
-        elif finding.share and not moment and ahead is not None and not _follows(shares, ahead):
+        elif (
+            finding.share
+            and not (moment or finding.swings)
+            and ahead is not None
+            and not _follows(shares, ahead)
+        ):
             linked += names
         for place in places:
             found[place] = finding
             kappas[place] = None if ahead is None or finding.share is None else float(ahead.sum())
+            if finding.swings and finding.share is not None:
+                kappas[place] = None if steps is None or scheduled else finding.share * steps
     warnings = []
     if infinite:
         what = "steps with zero gradient are not finite, so that what decays is not known"
@@ -222,7 +231,7 @@ def _finding(
     still, once, twice = (np.concatenate([last[1.0, size], last[2.0, size]]) for size in (0.0, 1.0, 2.0))
     step, one_size = _rate(np.abs(once - still) * sizes, np.abs(twice - still) * sizes)
     step = rate or step
-    if share is not None and np.ptp(still) > 1e-4 * abs(float(still.mean())) + 1e-13:
+    if share is not None and not reading.swings and np.ptp(still) > 1e-4 * abs(float(still.mean())) + 1e-13:
         share = None  # weights of another size lose another share
     given = [one["weight_decay"] for name, one in parts if name == "add_decayed_weights"]
     pull = float(given[0]) if len(given) == 1 and isinstance(given[0], float) else 0.0
@@ -232,6 +241,8 @@ def _finding(
         return Finding(rate, 0.0, pull, None, None, reading.every, None)
     if not share:
         return Finding(rate)
+    if reading.swings:  # before the weights that are left are compared: each swings in its own time
+        return Finding(step, 0.0, first / step if step else pull, first, share, 1, None, swings=True)
     if step and "trace" in names and not np.isclose(first, share, rtol=1e-3):  # a momentum
         return Finding(step, 0.0, first / step, first, share, reading.every, None)
     now = float(still.mean())

@@ -76,16 +76,16 @@ def _rate(schedule: Callable[[Any], Any], step: int) -> float:
         raise AuditError(f"schedule at step {step}: {error}; allowed: {ALLOWED}") from None
 
 
-def scheduled_rates(scheduler: Any, optimizer: torch.optim.Optimizer, steps: int) -> list[list[float]]:
-    """Return the rates of each group over ``steps``, from a copy of a scheduler of torch; one call a step.
+def scheduled(scheduler: Any, optimizer: torch.optim.Optimizer, steps: int) -> list[list[dict[str, Any]]]:
+    """Return the settings of each group over ``steps``, from a copy of a scheduler of torch; one call a step.
 
     Raises ``AuditError`` for a scheduler of another optimiser, and for one that does not get that far or
     needs a metric.
 
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
-    >>> scheduled_rates(scheduler, optimizer, 4), optimizer.param_groups[0]["lr"]
-    ([[1.0, 1.0, 0.5, 0.5]], 1.0)
+    >>> [step["lr"] for step in scheduled(scheduler, optimizer, 3)[0]]
+    [1.0, 1.0, 0.5]
     """
     if scheduler.optimizer is not optimizer:
         raise AuditError(f"schedule {_short(scheduler)} drives another optimizer; allowed: one of this one")
@@ -93,9 +93,10 @@ def scheduled_rates(scheduler: Any, optimizer: torch.optim.Optimizer, steps: int
     groups = [{**group, "params": []} for group in optimizer.param_groups]
     vars(stand_in).update(param_groups=copy.deepcopy(groups), defaults=optimizer.defaults, _opt_called=True)
     copied = copy.deepcopy(scheduler, {id(optimizer): stand_in})
-    rates = []
+    settings = []
     for number in range(steps):
-        rates.append([float(group["lr"]) for group in stand_in.param_groups])
+        now = [{**group, "lr": float(group["lr"])} for group in stand_in.param_groups]
+        settings.append(now)
         if number + 1 < steps:
             try:
                 with warnings.catch_warnings(action="ignore"):  # of steps that no optimiser took
@@ -106,7 +107,7 @@ def scheduled_rates(scheduler: Any, optimizer: torch.optim.Optimizer, steps: int
                     f"schedule {_short(scheduler)} at step {number + 1} of {steps}: {reason}; allowed: "
                     "one that needs no metric and lasts for all steps"
                 ) from None
-    return [list(one) for one in zip(*rates, strict=True)]
+    return [list(one) for one in zip(*settings, strict=True)]
 
 
 def _short(value: Any) -> str:

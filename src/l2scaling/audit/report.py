@@ -8,7 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from l2scaling.audit.findings import Finding, kappa, unfelt
+from l2scaling.audit.findings import Finding, kappa, partly_felt, unfelt
 from l2scaling.audit.weights import KINDS
 
 
@@ -39,7 +39,8 @@ class Row:
     long run, ``first_share`` that of the first step, ``None`` where a preconditioner rescales the pull.
     ``half_life`` counts calls, ``every`` those from one decay to the next; ``kappa`` is the sum of the shares
     over the planned steps; ``wall`` is 1/λ, which a weight hardly passes where the step has one size whatever
-    the gradient. ``source`` is the row of the atlas, or ``"measured"``.
+    the gradient. ``source`` is the row of the atlas, or ``"measured"``; ``swings`` says that momentum makes
+    weights swing about zero under decay alone, ``share`` being what the swings lose.
     """
 
     group: str
@@ -60,6 +61,7 @@ class Row:
     kappa: float | None
     wall: float | None
     source: str
+    swings: bool = False
 
     @property
     def decays(self) -> bool:
@@ -145,7 +147,7 @@ def _row(weights: Sequence[Weight], rates: Sequence[float] | None) -> Row:
         finding.rate, finding.decay, finding.coefficient,
         finding.coefficient / 2 * total if finding.coefficient else None, finding.share, finding.first,
         finding.every, finding.half_life, None if rates is None else kappa(finding, rates),
-        finding.wall, finding.row or "measured",
+        finding.wall, finding.row or "measured", finding.swings,
     )  # fmt: skip
 
 
@@ -176,6 +178,12 @@ def _complaints(row: Row, dtypes: Iterable[str]) -> Iterator[str]:
         if unfelt(row.share, held):
             alone = " where it acts alone" if row.coefficient else ""
             yield f"1 − {row.share:.3g} is 1 in {held}, so that decay takes nothing{alone}"
+        elif partly_felt(row.share, held):
+            what = f"a share of {row.share:.3g} acts on a part of the weights only"
+            yield f"{what} in {held}, so that half-life and κ do not hold"
+    if row.swings:
+        what = "momentum is strong enough that under decay alone weights swing about zero"
+        yield f"{what}, and their swings shrink by {row.share:.3g} a step"
     if row.share < 0:
         yield f"weights grow by {-row.share:.3g} of themselves a step"
     elif row.share >= 1:

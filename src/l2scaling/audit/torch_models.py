@@ -4,6 +4,7 @@ import copy
 import itertools
 import operator
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,7 +19,10 @@ _LINEAR = (nn.Linear, nn.modules.conv._ConvNd)
 _OFFSETS_GONE = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 """Normalisations that take a mean for each output off, and with it whatever bias the layer before has."""
 _NORMS = (*_OFFSETS_GONE, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm)
-TAKEN_OUT = "a normalisation follows and takes the size out, so that decay acts as a rate only"
+TAKEN_OUT = (  # which is not certain: a trace does not see what a script does with a layer by itself
+    "a normalisation follows: where nothing else uses this layer's output or weight, "
+    "decay acts as a rate only"
+)
 """What is said of weights before a normalisation."""
 TRIED = 10**7
 """Weights of the largest parametrised tensor that is copied to see what its size does."""
@@ -80,23 +84,39 @@ def before_norms(model: nn.Module) -> tuple[list[nn.Parameter], bool]:
         pairs, whole = list(_traced_pairs(traced)), True
     except Exception:  # of any kind: a forward may do anything
         pairs, whole = list(_listed_pairs(model)), False
-    seen, unscaled = set(), []
+    calls: dict[int, list[tuple[Any, list[nn.Module]]]] = {}
     for layer, norms in pairs:
-        if id(layer) not in seen and norms and all(_takes_size(layer, one) for one in norms):
-            unscaled.append(layer.weight)
-        seen.add(id(layer))
+        if (weight := layer._parameters.get("weight")) is not None:  # else it is parametrised
+            calls.setdefault(id(weight), []).append((layer, norms))
+    tied = Counter(
+        id(one) for module in model.modules() for one in module.parameters(recurse=False)
+    )  # of a module that stands in two places, once
+    unscaled = [
+        uses[0][0].weight for key, uses in calls.items()
+        if tied[key] <= len({id(layer) for layer, _ in uses})
+        and all(norms and all(_takes_size(layer, one) for one in norms) for layer, norms in uses)
+    ]  # fmt: skip
     return unscaled, whole
 
 
 def _takes_size(layer: nn.Module, norm: nn.Module) -> bool:
+    if isinstance(norm, _OFFSETS_GONE) and not norm.training and norm.running_mean is not None:
+        return False  # it divides by what it once saw
     return is_norm(norm) and (getattr(layer, "bias", None) is None or isinstance(norm, _OFFSETS_GONE))
 
 
 def _traced_pairs(traced: fx.GraphModule) -> Iterator[tuple[Any, list[nn.Module]]]:
     modules = dict(traced.named_modules())
+    alone = {
+        id(operator.attrgetter(str(node.target))(traced))
+        for node in traced.graph.nodes
+        if node.op == "get_attr"
+    }
     for node in traced.graph.nodes:
         if node.op == "call_module" and isinstance(modules[node.target], _LINEAR):
             after = [modules.get(str(one.target)) if one.op == "call_module" else None for one in node.users]
+            if id(modules[node.target]._parameters.get("weight")) in alone:  # used beside its layer
+                after.append(None)
             yield modules[node.target], [one if one is not None else nn.Identity() for one in after]
 
 

@@ -1,8 +1,9 @@
 """What a torch optimiser does to its tensors: by the atlas if steps on a copy agree, else as measured."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -50,8 +51,12 @@ class Steps:
 
     @cached_property
     def idle(self) -> bool:
-        """Whether weights stay whose gradient is ``None``."""
-        return all(bool((one[0] == one[1]).all()) for one in self._made().step(1, None).values())
+        """Whether weights stay whose gradient is ``None``, as they do where steps refuse it."""
+        try:
+            stepped = self._made().step(1, None)
+        except Exception:  # of a class that nobody here has seen
+            return True
+        return all(bool((one[0] == one[1]).all()) for one in stepped.values())
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,14 @@ class Found:
 
 
 def findings(
-    optimizer: torch.optim.Optimizer, keys: Mapping[int, Key], rates: Sequence[float] | None = None
-) -> Found:
+    optimizer: torch.optim.Optimizer, keys: Mapping[int, Key], rates: Sequence[float] | None = None,
+    settings: Sequence[Sequence[Mapping[str, Any]]] | None = None,
+) -> Found:  # fmt: skip
     """Find what decays the tensors of each key.
 
-    ``rates`` are those to state shares at, one a group; the present ones if not given. A row of the atlas
-    holds where steps with zero gradient on a copy agree with it, else what they showed.
+    ``rates`` are those to state shares at, one a group; the present ones if not given. ``settings`` are those
+    of each step to come, for each group: a schedule may change momentum along with the rate. A row of the
+    atlas holds where steps with zero gradient on a copy agree with it, else what they showed.
 
     >>> weight = torch.nn.Parameter(torch.ones(3))
     >>> optimizer = torch.optim.AdamW([weight], lr=0.01)
@@ -93,24 +100,37 @@ def findings(
         wanted_rate, wall = wanted[key[0]], steps.bounded[key]
         said = known.chosen(rows, group, rate(group), wanted_rate, reading, wall=wall)
         if said:
-            found[key] = said
+            found[key] = known.over(rows, said, settings[key[0]]) if settings else said
     confirmed = sorted({one.row for one in found.values()})
     notes = [f"{one}: {find(one).formula} (atlas; steps of a copy agree)" for one in confirmed]
     warnings = [] if steps.idle else [f"{name} moves weights whose gradient is None"]
     if rest := steps.readings.keys() - found.keys():
         fast, slow = steps.long(1.0), steps.long(0.5)
-        what = "measured by steps of a copy with zero gradient"
-        notes.append(f"{name}: {what}{', which the atlas does not foretell' if rows else ''}")
+        told = ", which the atlas does not foretell" if rows else known.BY_RULE
+        notes.append(f"{name}: {known.MEASURED}{told}")
         for key in sorted(rest):
             now = rate(optimizer.param_groups[key[0]])
             one = measured(fast[key], slow[key], now, wall=steps.bounded[key])
             found[key] = one.at(wanted[key[0]]) if wanted[key[0]] else one
+            if one.decays and settings and (other := _cycled(settings[key[0]])):
+                found[key] = replace(found[key], per_rate=None, constant=False)
+                warnings.append(
+                    f"group {key[0]}, {key[1]}: the schedule changes {other} too, and the share was measured "
+                    "with its present value"
+                )
             if not fast[key].settled:
                 warnings.append(
                     f"group {key[0]}, {key[1]}: the share still changes after {MANY} steps: "
                     f"{one.first:.3g} in the first, {one.share:.3g} in the last"
                 )
     return Found(name, found, tuple(notes), tuple(warnings), steps.idle)
+
+
+def _cycled(settings: Sequence[Mapping[str, Any]]) -> str:
+    """Name what a schedule changes besides the learning rate."""
+    names = ("momentum", "betas", "weight_decay")
+    changed = [one for one in names if one in settings[0]]
+    return " and ".join(one for one in changed if any(step[one] != settings[0][one] for step in settings))
 
 
 def _unmeasured(

@@ -9,7 +9,7 @@ from torch import nn
 
 from l2scaling.audit import known, torch_models
 from l2scaling.audit.findings import Finding
-from l2scaling.audit.plans import rates_of, scheduled_rates
+from l2scaling.audit.plans import rates_of, scheduled
 from l2scaling.audit.report import Audit, AuditError, Weight, general_warnings, named, rows_of
 from l2scaling.audit.torch_copies import rate, undisturbed
 from l2scaling.audit.torch_optimizers import Found, findings, keys_of
@@ -32,9 +32,14 @@ def audit_torch(
     names, kinds = _names(optimizer, whole)
     keys = keys_of(optimizer, kinds)
     with undisturbed():
-        plans = _plans(optimizer, schedule, steps)
-        found = findings(optimizer, keys, [max(one) for one in plans] if plans else None)
+        settings = _plans(optimizer, schedule, steps)
+        plans = [[one["lr"] for one in group] for group in settings] if settings else None
+        found = findings(optimizer, keys, [max(one) for one in plans] if plans else None, settings)
     each = {one: found.by_key[key] for one, key in keys.items()}
+    for number, group in enumerate(optimizer.param_groups):
+        for one, times in Counter(id(one) for one in group["params"]).items():
+            if keys[one][0] == number:
+                each[one] = each[one].repeated(times)
     frozen = [one for one, weight in parameters.items() if not weight.requires_grad and weight.grad is None]
     if found.idle_without_gradient:
         each |= {one: Finding(each[one].rate) for one in frozen}
@@ -49,7 +54,7 @@ def audit_torch(
     for number, group in enumerate(optimizer.param_groups):
         if not rate(group) and not (plans and max(plans[number])):
             warnings.append(f"group {number}: the learning rate is 0, so that nothing is said of its decay")
-    warnings += [*_listed_twice(optimizer, names), *_frozen(pulled)]
+    warnings += [*_listed_twice(optimizer, names, each), *_frozen(pulled)]
     notes, unseen = list(found.notes), [UNSEEN]
     if frozen and found.idle_without_gradient:
         notes.append(
@@ -103,17 +108,24 @@ def _names(
     return names, kinds
 
 
-def _plans(optimizer: torch.optim.Optimizer, schedule: Any, steps: int | None) -> list[list[float]] | None:
-    """Return the rates to come of each group; ``None`` where no plan is given."""
+def _plans(
+    optimizer: torch.optim.Optimizer, schedule: Any, steps: int | None
+) -> list[list[dict[str, Any]]] | None:
+    """Return the settings to come of each group, with its rates; ``None`` where no plan is given."""
     now = [rate(group) for group in optimizer.param_groups]
     if isinstance(schedule, torch.optim.lr_scheduler.LRScheduler):
         if steps is None:
             raise AuditError("schedule without steps; allowed: steps, the number of steps to come, beside it")
-        return scheduled_rates(schedule, optimizer, steps)
+        return scheduled(schedule, optimizer, steps)
     if schedule is None:
-        return None if steps is None else [[one] * steps for one in now]
-    first = rates_of(schedule, steps)
-    return [[one / now[0] * step if now[0] else step for step in first] for one in now]
+        rates = None if steps is None else [[one] * steps for one in now]
+    else:
+        first = rates_of(schedule, steps)
+        rates = [[one / now[0] * step if now[0] else step for step in first] for one in now]
+    if rates is None:
+        return None
+    both = zip(optimizer.param_groups, rates, strict=True)
+    return [[{**group, "lr": one} for one in mine] for group, mine in both]
 
 
 def _defaults(optimizer: torch.optim.Optimizer, found: Found) -> Iterator[str]:
@@ -123,15 +135,20 @@ def _defaults(optimizer: torch.optim.Optimizer, found: Found) -> Iterator[str]:
         yield from (f"group {number}: {text}" for text in known.defaults(made_by, rows, group, mine))
 
 
-def _listed_twice(optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> Iterator[str]:
+def _listed_twice(
+    optimizer: torch.optim.Optimizer, names: Mapping[int, str], each: Mapping[int, Finding]
+) -> Iterator[str]:
     groups = [Counter(id(one) for one in group["params"]) for group in optimizer.param_groups]
     for key in names:
         where = [str(number) for number, group in enumerate(groups) if key in group]
         times = sum(group[key] for group in groups)
         if len(where) > 1:
-            yield f"{names[key]} is in groups {' and '.join(where)}: each of them decays it"
+            what = "each of them decays it, and its row has what the first does"
+            yield f"{names[key]} is in groups {' and '.join(where)}: {what}"
         elif times > 1:
-            yield f"{names[key]} is listed {times} times in group {where[0]}, and decayed as often a step"
+            row = "that" if each[key].share is not None and not each[key].coefficient else "one time"
+            what = f"and decayed as often a step: its row has the share of {row}"
+            yield f"{names[key]} is listed {times} times in group {where[0]}, {what}"
     shared: dict[tuple[Any, ...], list[str]] = {}
     for one in {id(one): one for group in optimizer.param_groups for one in group["params"]}.values():
         if one.numel() and one.layout == torch.strided:
@@ -158,7 +175,7 @@ def _without_effect(model: nn.Module, pulled: Mapping[str, torch.Tensor]) -> tup
     for one, how, acts in torch_models.parametrised(model):
         if id(one) in by_id and acts is not True:
             name = by_id[id(one)]
-            what = "whose size has no part in the weight: decay does nothing to it"
+            what = "which has no part in the size of the weight: decay acts as a rate only"
             unknown = "whose part in the weight was not tried"
             found.append(f"{name} is an original of {how}, {unknown if acts is None else what}")
     unscaled, traced = torch_models.before_norms(model)

@@ -40,6 +40,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {' '.join(message.split())}\n")
 
 
+class _Once(argparse.Action):
+    """Refuse an option that is given twice, of which argparse would take the last."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice; allowed: once")
+        setattr(namespace, self.dest, values)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 done, 1 the computation failed, 2 the request was wrong."""
     # what libraries log would drown the one line that names the cause
@@ -105,6 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         command._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
         for argument in arguments.split():
             command.add_argument(*argument.split("/"), **_ARGUMENTS[argument])
+        if function is _convert:
+            command.register("action", None, _Once)
     return parser
 
 
@@ -292,7 +303,7 @@ def _convert(_: Project, options: argparse.Namespace) -> Iterable[str]:
     values = [(options.target, found.value), ("penalty_coefficient", found.penalty_coefficient)]
     lines = [f"{name}: {one:.12g}" for name, one in values if one is not None]
     warnings = [f"warning: {one}" for one in found.warnings]
-    return [*([found.loss] if found.loss else []), *lines, *warnings, found.note]
+    return [*warnings, *([found.loss] if found.loss else []), *lines, found.note]
 
 
 def _behind(value: float | None, options: argparse.Namespace, usage: Usage) -> list[str]:
