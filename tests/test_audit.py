@@ -266,6 +266,7 @@ def test_a_tensor_that_is_decayed_twice():
     found = audit(optimizer)
     assert any("listed 2 times" in line for line in found.warnings)
     assert found.rows[0].share == pytest.approx(1 - 0.99**2)  # the real one
+    assert audit(optimizer, steps=10).rows[0].kappa == pytest.approx(10 * (1 - 0.99**2))
     assert float(left_by(optimizer, weight, 1)[0, 0]) == pytest.approx(1 - found.rows[0].share)
     with pytest.warns(UserWarning, match="duplicate"):
         pulled = torch.optim.SGD([weight, weight], lr=0.1, weight_decay=0.1)
@@ -818,6 +819,13 @@ def test_optax_weights_that_swing_do_not_grow(optax):
     for row in found.rows:
         assert row.share == pytest.approx(1 - math.sqrt(0.9), rel=1e-3)
         assert row.kappa == pytest.approx(100 * row.share)
+    cosine = optax.cosine_decay_schedule(0.1, 100)
+    for weights in (0.1, 0.3, 1.0):
+        scheduled = optax.chain(optax.add_decayed_weights(weights), optax.sgd(cosine, momentum=0.9))
+        found = audit(scheduled, params=PARAMS, steps=100)
+        assert {row.share for row in found.rows} == {None}
+        text = " ".join(found.warnings)
+        assert "swing about zero while a schedule" in text and "grow" not in text
     found = audit(optax.chain(optax.add_decayed_weights(1.0), optax.sgd(1.0)), params=PARAMS)
     assert {row.share for row in found.rows} == {1.0}
 

@@ -27,7 +27,7 @@ def random_usage(rng, **said):
     found = {}
     for name, one in QUANTITIES.items():
         if one.whole:
-            found[name] = int(rng.integers(1, 10**4))
+            found[name] = int(rng.integers(43 if name == "batch_size" else 1, 10**4))
         elif name != "momentum":
             found[name] = rng.uniform(0.01, 0.99) if one.most == 1 else 10 ** rng.uniform(-4, 0)
     return Usage(**found | said)
@@ -390,8 +390,8 @@ def test_a_bare_class_name_is_its_only_row_or_the_list_of_its_rows():
             assert find(name).path in paths
             assert len(paths) == 1
         except ConventionError as refusal:
-            several = len(paths) > 1 or "penalties at once" in str(refusal)
-            assert several or "is the name of" in str(refusal), (name, refusal)
+            parts = ("penalties at once", "has several forms", "is the name of")
+            assert len(paths) > 1 or any(words in str(refusal) for words in parts), (name, refusal)
             assert str(refusal).count(", ") < MOST_NAMED
 
 
@@ -577,7 +577,8 @@ def test_the_default_is_taken_and_said():
     assert "optax.adamw: 0.01" in done.stdout
 
 
-def test_samples_count_by_their_weights_where_the_loss_is_a_sum():
+def test_samples_count_by_their_weights_beside_a_sum_and_beside_a_mean():
+    """Every c is against Σωℓ/N, whether a library divides by N, by Σω, or by nothing."""
     from sklearn.linear_model import Ridge
 
     rng = np.random.default_rng(4)
@@ -585,7 +586,14 @@ def test_samples_count_by_their_weights_where_the_loss_is_a_sum():
     usage = Usage(samples=30, mean_weight=5.0)
     value = convert(0.2, "penalty_coefficient", "sklearn.linear_model.Ridge", usage).value
     heavy = Ridge(value, fit_intercept=False).fit(x, y, sample_weight=np.full(30, 5.0)).coef_
-    assert heavy == pytest.approx(Ridge(0.2 * 30, fit_intercept=False).fit(x, y).coef_)
+    assert heavy == pytest.approx(5 * x[:, 0] @ y / 30 / (5 * x[:, 0] @ x[:, 0] / 30 + 0.2))
+    boosted = ("catboost.CatBoostRegressor", "xgboost.XGBRegressor", Usage(samples=100, mean_weight=4))
+    assert convert(3, *boosted).value == pytest.approx(12, rel=1e-12)
+    glum, usage = "glum.GeneralizedLinearRegressor:normal_l2", Usage(samples=60, mean_weight=4, l1_ratio=0)
+    found = convert(0.5, glum, "sklearn.linear_model.Ridge", usage)
+    assert (found.value, found.warnings) == (pytest.approx(120, rel=1e-12), ())
+    (warning,) = convert(0.5, "sklearn.linear_model.ElasticNet:l2", glum, usage).warnings
+    assert "if it divides by Σω" in warning
 
 
 def test_a_printed_loss_beside_a_metric_gives_the_weights():
@@ -623,3 +631,95 @@ def test_a_missing_framework_stops_the_chapter_with_the_way_to_get_it(sample, tm
     assert "LightGBM is not installed" in line
     assert "pip install -e '.[frameworks]'" in line
     assert not list(tmp_path.glob("*.ipynb"))
+
+
+# ---------------------------------------------------------------- what a newcomer fell over
+
+
+def test_a_formula_that_holds_from_a_batch_on_is_refused_below_it():
+    pair = ("ultralytics.YOLO.train", "torch.optim.SGD")
+    assert convert(0.0005, *pair, Usage(batch_size=43)).value == pytest.approx(0.0005 * 43 / 64)
+    for ends in (pair, pair[::-1]):
+        with pytest.raises(ConventionError, match=r"batch_size 43 on, not at 42; allowed: --batch-size 43"):
+            convert(0.0005, *ends, Usage(batch_size=42))
+
+
+def test_an_estimator_is_not_said_to_print_no_penalty():
+    with pytest.raises(ConventionError, match="is not known here") as refusal:
+        sum_behind(1.0, MLP, 2, 1, Usage(batch_size=10))
+    assert "no printed loss" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("keras.regularizers.L1", "keras.regularizers.L2"),
+        ("sklearn.linear_model.Lasso", "optax.adamw"),
+        ("sklearn.linear_model.Ridge", "optax.adamw"),
+    ],
+)
+def test_momentum_is_no_advice_where_it_joins_nothing(source, target):
+    with pytest.raises(ConventionError) as refusal:
+        convert(0.1, source, target, Usage(samples=10))
+    assert "--momentum" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sklearn.linear_model.ElasticNet", "sets two penalties at once"),
+        ("keras.regularizers.L1L2", "sets two penalties at once"),
+        ("pygam.LinearGAM", "has several forms"),
+        ("transformers.Adafactor", "has several forms"),
+        ("snapml.LinearRegression", "has several forms"),
+    ],
+)
+def test_parts_that_are_alternatives_are_forms(name, words):
+    with pytest.raises(ConventionError, match=f"{words}; allowed: {name}:"):
+        find(name)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "torch.foo.bar.optim.baz.SGD", "torch.optim..SGD", "torch.optim.SGD:", "torch.optim.SGD:momentum",
+        "torch.distributed.optim.AdamW", "keras.optimizers.legacy.Adam", "sklearn.linear_model._x.Ridge",
+    ],
+)  # fmt: skip
+def test_a_name_with_parts_that_are_not_there_is_unknown(asked):
+    with pytest.raises(ConventionError, match="unknown API"):
+        find(asked)
+
+
+def test_a_sum_that_overflows_is_refused():
+    for source in ("keras.regularizers.L2", "keras.regularizers.L1"):
+        with pytest.raises(ConventionError, match="beyond a float; allowed"):
+            sum_behind(1e-300, source, 1e20, 1)
+    assert sum_behind(1, "keras.regularizers.L2", 1, 1).sum_squares == 0
+
+
+@pytest.mark.parametrize("option", ["--from", "--to", "--samples", "--loss"])
+def test_an_option_given_twice_is_refused(option):
+    line = complaint(l2scaling("convert", "1", *KERAS, *([option, "5"] * 2)), 2)
+    assert f"{option} is given twice; allowed: once" in line
+
+
+def test_a_share_of_all_of_a_weight_is_a_warning():
+    for share, warned in ((0.99, False), (1.0, True), (5.0, True)):
+        found = convert(share, "share_per_step", "optax.adamw", Usage(learning_rate=0.1))
+        assert any("leaves nothing of a weight" in one for one in found.warnings) == warned
+
+
+def test_a_penalty_that_is_off_stays_no_number_between_reciprocals():
+    with pytest.raises(ConventionError, match=r"allowed: a finite number$"):
+        convert(float("inf"), LOGISTIC, LOGISTIC, Usage(samples=10))
+
+
+@pytest.mark.parametrize("other", ["torch.optim.SGD", "keras.regularizers.L2", "sklearn.linear_model.Ridge"])
+def test_a_pull_that_the_optimiser_rescales_is_said_first(other):
+    for ends in (("torch.optim.Adam", other), (other, "torch.optim.Adam")):
+        (warning,) = convert(0.1, *ends, Usage(samples=10)).warnings
+        assert "the optimiser of torch.optim.Adam rescales this pull" in warning
+    done = l2scaling("convert", "0.1", "--from", "torch.optim.Adam", "--to", other, "--samples", 10)
+    assert done.stdout.startswith("warning: the optimiser of torch.optim.Adam rescales")
+    assert convert(0.1, "torch.optim.Adam", "torch.optim.NAdam").warnings == ()

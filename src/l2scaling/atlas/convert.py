@@ -267,8 +267,8 @@ def _warnings(given: Sequence[tuple[Convention, float]], usage: Usage) -> list[s
             found.append(share_words(share))
         if share >= 1:
             found.append(
-                f"a share of {share:.3g} a step leaves nothing of a weight: at 1 it is 0 after the step, above "
-                "1 its sign turns, and above 2 it grows"
+                f"a share of {share:.3g} a step leaves nothing of a weight: at 1 it is 0 after the step, "
+                "above 1 its sign turns, and above 2 it grows"
             )
     found += [
         f"{one.name} is taken to stand beside Σωℓ/N; if it divides by Σω, as scikit-learn's Lasso and "
@@ -292,8 +292,8 @@ def _rescaled(given: Sequence[tuple[Convention, float]]) -> list[str]:
     if all(inside) or any(one.family != "l2" for one, _ in given):
         return []
     return [
-        f"the optimiser of {one.name} rescales this pull together with the data gradient, weight by weight, so "
-        "the value is the same penalty only where the same optimiser rescales it"
+        f"the optimiser of {one.name} rescales this pull together with the data gradient, weight by weight, "
+        "so the value is the same penalty only where the same optimiser rescales it"
         for (one, _), rescales in zip(given, inside, strict=True)
         if rescales
     ]

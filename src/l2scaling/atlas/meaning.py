@@ -58,9 +58,9 @@ class Convention:
 
     The coefficient is ``factor * value**power`` times the product of the quantities of the ``Usage`` named
     in ``counts``, each to its exponent: ``{"samples": -1}`` divides by N. Where samples have weights ω, the
-    mean loss is Σωℓ/N. ``least`` has the smallest quantities at which the formula holds. ``power`` is -1 where a larger
-    value is a weaker penalty, and 0 where any value above zero has one effect. In the family ``l2`` the
-    coefficient is c. ``formula`` says what the library does with a value called ``symbol``.
+    mean loss is Σωℓ/N. ``least`` has the smallest quantities at which the formula holds. ``power`` is -1
+    where a larger value is a weaker penalty, and 0 where any value above zero has one effect. In the family
+    ``l2`` the coefficient is c. ``formula`` says what the library does with a value called ``symbol``.
 
     ``stage`` is where in a step the penalty enters; ``optimizers`` are those it can be meant for.
     ``decays`` says what is penalised unless somebody takes it out: ``biases``, ``gains`` of
@@ -109,7 +109,9 @@ class Convention:
                 known = ", ".join([*QUANTITIES, *RESTS])
                 raise ConventionError(f"{self.name} counts {name!r}, which is unknown; allowed: {known}")
         if other := self.least.keys() - self.counts.keys():
-            raise ConventionError(f"{self.name} does not count {min(other)!r}; allowed in least: what it counts")
+            raise ConventionError(
+                f"{self.name} does not count {min(other)!r}; allowed in least: what it counts"
+            )
 
     @property
     def path(self) -> str:

@@ -71,7 +71,7 @@ class Finding:
         grown = share / self.share
         return replace(
             self, share=share, first=first, per_rate=self.per_rate and self.per_rate * grown,
-            total=self.total and self.total * times, wall=None,
+            total=self.total and self.total * grown, wall=None,
         )  # fmt: skip
 
     def at(self, rate: float) -> "Finding":

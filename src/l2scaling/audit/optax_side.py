@@ -190,6 +190,7 @@ def _findings(
     kappas: list[float | None] = [None] * len(named)
     infinite: list[str] = []
     linked: list[str] = []
+    swung: list[str] = []
     scheduled = "scale_by_schedule" in [part for part, _ in parts]
     moment = "trace" in [part for part, _ in parts]
     for places, shares, *one in zip(alike.values(), long, planned, *pushed.values(), strict=True):
@@ -205,6 +206,8 @@ def _findings(
             and not _follows(shares, ahead)
         ):
             linked += names
+        elif finding.share is None and _swung(shares, [part for part, _ in parts]):
+            swung += names
         for place in places:
             found[place] = finding
             kappas[place] = None if ahead is None or finding.share is None else float(ahead.sum())
@@ -214,6 +217,11 @@ def _findings(
     if infinite:
         what = "steps with zero gradient are not finite, so that what decays is not known"
         warnings.append(f"{listed(infinite)}: {what}")
+    if swung:
+        what = (
+            "momentum makes weights swing about zero while a schedule changes the rate, so that there is no"
+        )
+        warnings.append(f"{listed(swung)}: {what} fixed share")
     if linked:
         what = "a share depends on those before it, so that there is no one half-life"
         warnings.append(f"{listed(linked)}: {what}")
@@ -237,6 +245,8 @@ def _finding(
     pull = float(given[0]) if len(given) == 1 and isinstance(given[0], float) else 0.0
     if not np.isfinite(shares).all():
         pull = 0.0
+    if _swung(shares, names):
+        return Finding(step, 0.0, pull, None, None, reading.every, None)
     if share is None or first is None:
         return Finding(rate, 0.0, pull, None, None, reading.every, None)
     if not share:
@@ -268,6 +278,14 @@ def _rate(once: np.ndarray, twice: np.ndarray) -> tuple[float | None, bool]:
     if np.ptp(linear) <= 1e-2 * linear.mean() and np.allclose(2 * once, twice, rtol=1e-2):
         return float(linear.mean()), False
     return None, False
+
+
+def _swung(shares: np.ndarray, names: Sequence[str]) -> bool:
+    """Say whether momentum carries weights about zero at shares that change from step to step."""
+    if "trace" not in names or not np.isfinite(shares).all() or not shares.min() < 0 < shares.max():
+        return False
+    reading = read(shares)
+    return not (reading.swings or reading.settled)
 
 
 def _follows(shares: np.ndarray, planned: np.ndarray) -> bool:

@@ -95,12 +95,15 @@ def findings(
     except Exception as error:  # of a class that nobody here has seen
         return _unmeasured(optimizer, set(keys.values()), rows, wanted, f"{type(error).__name__}: {error}")
     found: dict[Key, Finding] = {}
+    planned: dict[tuple[int, Finding], Finding] = {}
     for key, reading in steps.readings.items():
         group = optimizer.param_groups[key[0]]
         wanted_rate, wall = wanted[key[0]], steps.bounded[key]
         said = known.chosen(rows, group, rate(group), wanted_rate, reading, wall=wall)
         if said:
-            found[key] = known.over(rows, said, settings[key[0]]) if settings else said
+            if settings and (key[0], said) not in planned:  # kinds of one group mostly fare alike
+                planned[key[0], said] = known.over(rows, said, settings[key[0]])
+            found[key] = planned.get((key[0], said), said)
     confirmed = sorted({one.row for one in found.values()})
     notes = [f"{one}: {find(one).formula} (atlas; steps of a copy agree)" for one in confirmed]
     warnings = [] if steps.idle else [f"{name} moves weights whose gradient is None"]

@@ -44,7 +44,7 @@ class _Once(argparse.Action):
     """Refuse an option that is given twice, of which argparse would take the last."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        if getattr(namespace, self.dest) is not None:
+        if option_string and getattr(namespace, self.dest) is not None:
             parser.error(f"{option_string} is given twice; allowed: once")
         setattr(namespace, self.dest, values)
 
@@ -110,12 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         name, summary = function.__name__.strip("_"), function.__doc__
         command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         command.set_defaults(command=function)
+        if function is _convert:
+            command.register("action", None, _Once)
         # So that -1, -inf and -nan are values to be refused by name, not options to be unknown.
         command._negative_number_matcher = re.compile(r"-(\d|\.\d|inf|nan)", re.IGNORECASE)
         for argument in arguments.split():
             command.add_argument(*argument.split("/"), **_ARGUMENTS[argument])
-        if function is _convert:
-            command.register("action", None, _Once)
     return parser
 
 
@@ -292,9 +292,7 @@ def _convert(_: Project, options: argparse.Namespace) -> Iterable[str]:
         if options.printed_loss is not None or options.metric is not None:
             return _behind(value, options, usage)
         if options.target is None:
-            raise RequestError(
-                "--to is missing; allowed: an API, or --printed-loss and --metric in its place"
-            )
+            raise RequestError("--to is missing; allowed: an API, or --printed-loss and --metric for it")
         found = convert(value, options.source, options.target, usage, options.loss)
     except ConventionError as error:
         raise RequestError(str(error)) from error
@@ -302,8 +300,7 @@ def _convert(_: Project, options: argparse.Namespace) -> Iterable[str]:
         return _shown([asdict(found)], True, [])
     values = [(options.target, found.value), ("penalty_coefficient", found.penalty_coefficient)]
     lines = [f"{name}: {one:.12g}" for name, one in values if one is not None]
-    warnings = [f"warning: {one}" for one in found.warnings]
-    return [*warnings, *([found.loss] if found.loss else []), *lines, found.note]
+    return [*(f"warning: {one}" for one in found.warnings), *filter(None, [found.loss]), *lines, found.note]
 
 
 def _behind(value: float | None, options: argparse.Namespace, usage: Usage) -> list[str]:
@@ -317,8 +314,7 @@ def _behind(value: float | None, options: argparse.Namespace, usage: Usage) -> l
     found = sum_behind(value, options.source, printed, metric, usage)
     if options.json:
         return _shown([asdict(found)], True, [])
-    names = ("penalty", "Σw²", "Σ|w|", "root mean square")
-    pairs = zip(names, asdict(found).values(), strict=True)
+    pairs = zip(("penalty", "Σw²", "Σ|w|", "root mean square"), asdict(found).values(), strict=True)
     return [f"{name}: {one:.6g}" for name, one in pairs if one is not None]
 
 
@@ -367,15 +363,13 @@ def _accept(project: Project, options: argparse.Namespace) -> Iterable[Path]:
 def _site(project: Project, options: argparse.Namespace) -> Iterable[Path]:
     """Build the HTML book from the runs of a profile."""
     with _timed("pages"):
-        index = site.build_site(project, options.profile, options.output or project.build / "html")
-    return [index]
+        return [site.build_site(project, options.profile, options.output or project.build / "html")]
 
 
 def _pdf(project: Project, options: argparse.Namespace) -> Iterable[Path]:
     """Print a built book into one PDF, which its pages then link."""
     with _timed("pdf"):
-        path = pdf.print_book(project, options.site or project.build / "html")
-    return [path]
+        return [pdf.print_book(project, options.site or project.build / "html")]
 
 
 def _release(project: Project, options: argparse.Namespace) -> Iterable[Path]:
