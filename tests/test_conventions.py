@@ -362,6 +362,7 @@ def test_a_wrong_conversion_is_one_line(case):
         ("tf.keras.regularizers.l1l2:l2", "keras.regularizers.L1L2:l2"),
         ("torch.optim.adamw.AdamW", "torch.optim.AdamW"),
         ("sklearn.linear_model._ridge.Ridge", "sklearn.linear_model.Ridge"),
+        ("keras.src.optimizers.adamw.AdamW", "keras.optimizers.AdamW"),
         ("Lasso", None),
         ("linear_model.ElasticNet:l1", "sklearn.linear_model.ElasticNet:l1"),
         ("", None),

@@ -520,7 +520,7 @@ BREAKS = [
     ("decays.embeddings ?? true", "true"),
     ("gains: false, embeddings: false }", "gains: false, embeddings: true }"),
     ("&& convention.eachBatch", "&& false"),
-    ("&& convention.weighsSamples", "&& false"),
+    ("(convention.least[name] ?? -Infinity)", "-Infinity"),
     ("rest ? (full + 1)", "rest ? full"),
     ("if (source.beside === target.beside) return 1;", "return 1;"),
     ("return source.beside ? rest : 1 / rest", "return source.beside ? 1 / rest : rest"),

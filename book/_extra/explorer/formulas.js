@@ -186,7 +186,6 @@ var explorerFormulas = (() => {
     for (const [name, exponent] of Object.entries(convention.counts)) {
       let quantity = quantityOf(name, setting, rests);
       if (name === "batch_size" && convention.eachBatch) quantity = meanBatch(setting);
-      if (name === "samples" && convention.weighsSamples) quantity *= setting.mean_weight ?? 1;
       scale = exponent === -1 ? scale / quantity : scale * quantity ** exponent;
     }
     return scale;
@@ -201,7 +200,9 @@ var explorerFormulas = (() => {
   const valueOf = (convention, coefficient, setting, tables) =>
     (coefficient / scaleOf(convention, setting, tables)) ** convention.power;
 
-  const missing = (convention, setting) => convention.needs.filter((name) => !Number.isFinite(setting[name]));
+  // what is not said, or is smaller than the formula was measured at
+  const missing = (convention, setting) => convention.needs.filter((name) =>
+    !Number.isFinite(setting[name]) || setting[name] < (convention.least[name] ?? -Infinity));
 
   // From a coefficient of one convention to that of another: 1 − β or its inverse between a pull that momentum
   // gathers and one beside it; null where two families have no equivalent, as they have under gradient descent

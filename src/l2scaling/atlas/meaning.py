@@ -141,11 +141,6 @@ class Convention:
         return self.counts.get("batch_size") == -1 and self.placement in ("loss", "descent")
 
     @property
-    def weighs_samples(self) -> bool:
-        """Never: a row is against Σωℓ/N, and what weights do to that stands in its own counts."""
-        return False
-
-    @property
     def decays_biases(self) -> bool:
         """Whether biases are penalised unless somebody takes them out."""
         return self.decays.get("biases", False)

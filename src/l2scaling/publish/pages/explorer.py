@@ -59,12 +59,11 @@ def write_tables(folder: Path) -> None:
 
 def _convention(one: Convention) -> dict[str, Any]:
     as_it_is = ("name", "library", "argument", "family", "formula", "meaning", "note", "power", "factor")
-    return {name: getattr(one, name) for name in (*as_it_is, "counts", "needs", "decays")} | {
+    return {name: getattr(one, name) for name in (*as_it_is, "counts", "needs", "least", "decays")} | {
         # what has no other name on the page goes as an adaptive optimiser
         "optimizers": [name for name in ("sgd", "momentum", "adam") if name in one.optimizers] or ["adam"],
         "loss": one.own_loss,
         "eachBatch": one.each_batch,
-        "weighsSamples": one.weighs_samples,
         "beside": is_beside(one),
         "alone": one.stage == "beside the step",
         "biases": one.decays_biases,
