@@ -14,16 +14,16 @@ SIZES = ("weights", "features", "group_size", "outputs", "dimensions")
 
 
 def at_two_sizes(calls: Iterable[Call]) -> list[dict[str, str | float]]:
-    """Return, for every argument whose formula holds a size, two of its calls that differ in that size alone.
+    """Return, for every API whose formula holds a size, two of its calls that differ in that size alone.
 
-    The last column is the power of the size that lies between them, log of the coefficients' ratio over log
-    of the sizes'.
+    Of parts of one API with the same power of the same size the first stands for all. The last column is
+    that power: the log of the coefficients' ratio over the log of the sizes'.
 
     >>> calls = [Call("share_per_step", "", "1", "", 0.1, {"learning_rate": 4.0}, 0.2)]
     >>> at_two_sizes(calls)  # which holds no size
     []
     """
-    found: list[dict[str, str | float]] = []
+    found: dict[tuple[str, str, float], dict[str, str | float]] = {}
     by_row: dict[str, list[Call]] = {}
     for one in calls:
         by_row.setdefault(one.row, []).append(one)
@@ -32,16 +32,18 @@ def at_two_sizes(calls: Iterable[Call]) -> list[dict[str, str | float]]:
         for size in SIZES:
             if size in row.counts and (pair := _pair(own, size)):
                 small, large = pair
-                ratio = large.coefficient / small.coefficient
-                found.append(
-                    {
-                        "argument": f"{row.name} {row.argument}", "coefficient": row.meaning,
-                        "size": f"{size.replace('_', ' ')} {small.setting[size]:g}, {large.setting[size]:g}",
-                        "c": small.coefficient, "c, larger": large.coefficient,
-                        "power": float(np.log(ratio) / np.log(large.setting[size] / small.setting[size])),
-                    }
-                )  # fmt: skip
-    return found
+                ratio, growth = (
+                    large.coefficient / small.coefficient,
+                    large.setting[size] / small.setting[size],
+                )
+                power = float(np.log(ratio) / np.log(growth))
+                sizes = f"{size.replace('_', ' ')} {small.setting[size]:g}, {large.setting[size]:g}"
+                line: dict[str, str | float] = {
+                    "API": row.path, "size": sizes, "c": small.coefficient, "c, larger": large.coefficient,
+                    "power": round(power, 3),
+                }  # fmt: skip
+                found.setdefault((row.path, size, round(power, 2)), line)
+    return list(found.values())
 
 
 def _pair(calls: Sequence[Call], size: str) -> tuple[Call, Call] | None:
