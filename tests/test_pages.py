@@ -538,7 +538,8 @@ def test_the_pdf_is_tagged_light_and_in_the_books_order(printed_site, printed, q
     assert "/StructTreeRoot" in root
     assert root["/Lang"] == "en"
     assert printed.metadata.title == "Big Penalty, Same Pull"
-    assert (printed_site / pdf.NAME).stat().st_size <= 1_150_000 * len(Project(ROOT).chapters())
+    # the atlas alone has some fifty pages
+    assert (printed_site / pdf.NAME).stat().st_size <= 1_150_000 * len(Project(ROOT).chapters()) + 2_000_000
     chapters = [one.title for one in printed.outline if not isinstance(one, list)]
     assert chapters == ["Contents", *titles(quick_site)]
 

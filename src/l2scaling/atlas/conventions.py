@@ -160,18 +160,20 @@ def library_conventions() -> list[Convention]:
 def table(measured: Mapping[str, float] | None = None) -> str:
     """Return the conventions of all libraries as a Markdown table.
 
-    ``measured`` maps names to the coefficients that real calls gave, for a last column.
+    ``measured`` maps names to the coefficients that real calls gave, for a last column; then the table has
+    these rows alone.
 
     >>> table().splitlines()[2].split(" | ")[:2]
     ['| `torch.optim.SGD`', '`weight_decay`']
     """
     head = ["API", "argument", "what it does", "family", "coefficient", "biases too?", "÷ samples?"]
+    shown = [one for one in library_conventions() if measured is None or one.name in measured]
     rows = [
         [f"`{one.name}`", f"`{one.argument}`", one.formula.replace("|", "\\|"), one.family, one.meaning,
          one.biases, one.divides]
-        for one in library_conventions()
+        for one in shown
     ]  # fmt: skip
     if measured is not None:
-        found = [f"{measured[one.name]:.6g}" if one.name in measured else "" for one in library_conventions()]
+        found = [f"{measured[one.name]:.6g}" for one in shown]
         head, rows = [*head, "measured"], [[*row, last] for row, last in zip(rows, found, strict=True)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])

@@ -71,4 +71,4 @@ def mean_of_squares(value: float, shape: Sequence[int], divided: bool, seed: int
     penalty = frameworks.keras().regularizers.L2(value)(w) / (w.numel() if divided else 1)
     penalty.backward()
     assert w.grad is not None
-    return float((w.grad * w).sum() / (w * w).sum())
+    return float((w.grad * w.detach()).sum() / (w.detach() ** 2).sum())
