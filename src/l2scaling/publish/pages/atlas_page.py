@@ -15,9 +15,9 @@ def row_anchor(name: str) -> str:
     """Return the lasting address of a row within the page.
 
     >>> row_anchor("keras.regularizers.L1L2:l2")
-    'atlas-keras-regularizers-L1L2-l2'
+    'atlas-keras-regularizers-l1l2-l2'
     """
-    return "atlas-" + re.sub(r"[^A-Za-z0-9_]+", "-", name).strip("-")
+    return "atlas-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def counted(row: Convention) -> str:
