@@ -14,7 +14,7 @@ from l2scaling.publish.pages import atlas_page
 from l2scaling.publish.project import Project
 
 PROJECT = Project(ROOT)
-MEASURED = [one for one in libraries().values() if one.probe and not one.absent]
+MEASURED = [one for one in libraries().values() if one.measurable]
 LOCKED = [one for one in MEASURED if one.locked]
 CALLS = atlas.read_calls(PROJECT)
 

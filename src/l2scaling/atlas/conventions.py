@@ -36,6 +36,11 @@ class Library:
     absent: str = ""
     rows: tuple[Convention, ...] = ()
 
+    @property
+    def measurable(self) -> bool:
+        """Whether a probe can measure it here."""
+        return bool(self.probe) and not self.absent
+
 
 @cache
 def libraries() -> dict[str, Library]:

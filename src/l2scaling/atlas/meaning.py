@@ -69,8 +69,7 @@ class Convention:
     so. ``default`` is the value that holds if none is given, ``None`` where there is none.
     ``behaviour`` says in words what a schedule, accumulation, clipping and the like do to it.
     ``tolerance`` is the relative agreement that a measured coefficient must reach, 1e-6 unless the library
-    computes in less; ``trial`` the values and quantities at which it is measured. ``versions`` are those of
-    the library that the row is known to hold for.
+    computes in less; ``trial`` the values and quantities at which it is measured.
     """
 
     name: str

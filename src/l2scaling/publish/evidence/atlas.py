@@ -66,7 +66,7 @@ def stale(project: Project) -> list[str]:
     return [
         name
         for name, library in libraries().items()
-        if library.probe and not library.absent
+        if library.measurable
         and kept.get(name, set()) != {(row.name, value) for row in library.rows for value, _ in trials(row)}
     ]  # fmt: skip
 
@@ -89,7 +89,7 @@ def measure(project: Project, names: Sequence[str], *, newest: bool = False) -> 
     table as it is. Raises ``RunError`` naming the libraries that failed, and the calls
     that left their rows; what the others showed is kept.
     """
-    every = [name for name, one in libraries().items() if one.probe and not one.absent]
+    every = [name for name, one in libraries().items() if one.measurable]
     chosen = [require_library(name) for name in names or (every if newest else stale(project))]
     found: list[Call] = []
     failed: list[str] = []

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from l2scaling.atlas.calls import Call
 from l2scaling.atlas.conventions import FAMILIES, Convention, Library, libraries
 from l2scaling.atlas.quantities import QUANTITIES, RESTS, symbol
+from l2scaling.publish.pages.ledger import table
 
 HEAD = "argument | family | coefficient | counts | default | what it decays | what the library does"
 """The columns; the script that filters the table knows them by their place."""
@@ -64,7 +65,7 @@ def atlas_page(calls: Sequence[Call]) -> str:
         *(["## Not measured\n", *(f"- `{one.name}`: {one.absent}" for one in absent), ""] if absent else []),
         "## The table\n",
         "{.stacked .atlas}",
-        _table(HEAD, (_row(library, row, by_row.get(row.name, [])) for library, row in rows)),
+        table(HEAD, [_row(library, row, by_row.get(row.name, [])) for library, row in rows]),
     ]
     return "\n".join(text) + "\n"
 
@@ -73,7 +74,7 @@ def _dollars(text: str) -> str:
     return text.replace("$", "\\$")
 
 
-def symbols_table() -> str:
+def symbolstable() -> str:
     """Return what the letters in coefficients mean."""
     used = {RESTS.get(name, name) for one in libraries().values() for row in one.rows for name in row.counts}
     families = [f"{name} | {words}" for name, words in FAMILIES.items()]
@@ -82,9 +83,7 @@ def symbols_table() -> str:
         for name, quantity in QUANTITIES.items()
         if name in used
     ]
-    return (
-        _table("family | what its coefficient is", families) + "\n" + _table("letter | what it is", letters)
-    )
+    return table("family | what its coefficient is", families) + "\n" + table("letter | what it is", letters)
 
 
 def _row(library: Library, row: Convention, calls: Sequence[Call]) -> str:
@@ -129,8 +128,3 @@ def _link(row: Convention) -> str:
 def _plain(text: str) -> str:
     """Return text as a cell of a table may have it."""
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _table(head: str, rows: Iterable[str]) -> str:
-    sides = " | ".join(["---"] * (head.count(" | ") + 1))
-    return "".join(f"| {row} |\n" for row in [head, sides, *rows])

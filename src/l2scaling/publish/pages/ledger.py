@@ -43,7 +43,7 @@ def controls_page(outcomes: Sequence[Outcome]) -> str:
             f"| {one.quantity} | {number(one.predicted)} | {number(one.before)} | {under}"
         )
     head = "claim | what was broken | verdict | records met | a record that fell"
-    return _table(f"{head} | predicted | before | under it", rows)
+    return table(f"{head} | predicted | before | under it", rows)
 
 
 def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
@@ -67,7 +67,7 @@ def robustness_page(findings: Sequence[Finding], titles: dict[str, str]) -> str:
                     f"`{one.parameter}` | `{one.value}` | {one.kept} of {one.met} | {fell} | {expected}"
                 )
         text += f"\n## {titles[chapter]}\n\n{_link(chapter, 'To the chapter')}.\n\n"
-        text += _table("parameter | value | records kept | what fell | expected", rows)
+        text += table("parameter | value | records kept | what fell | expected", rows)
     return text
 
 
@@ -85,7 +85,7 @@ def sizes_table(
             given = (numbers[chapter].get(f"largest_{how}") for how in ("trained", "drawn"))
             trained, drawn = (f"{int(float(one)):,}" if one else "none" for one in given)
             rows.append(f"{claim_link(claim.id)} | {_link(chapter, titles[chapter])} | {trained} | {drawn}")
-    return _table("claim | chapter | largest trained | largest drawn or solved", rows, numbers=2)
+    return table("claim | chapter | largest trained | largest drawn or solved", rows, numbers=2)
 
 
 def _named(quantity: str | None, claim: str | None) -> str:
@@ -107,8 +107,8 @@ def verdicts_page(
         where = (claim.condition, claim.regime) if own else ("", "")
         summary.append(" | ".join([claim_link(claim.id), claim.claim, ruling, *where]))
         sections.append(_section(claim, own, ruling, titles, broken=claim.id in broken))
-    table = _table("claim | in short | verdict | condition | regime", summary)
-    return "\n".join(["{.stacked}", table, "\n\n".join(sections), ""])
+    short = table("claim | in short | verdict | condition | regime", summary)
+    return "\n".join(["{.stacked}", short, "\n\n".join(sections), ""])
 
 
 def _section(
@@ -177,7 +177,7 @@ def _link(chapter: str, words: str) -> str:
     return f"[{words}](../notebooks/{chapter}.ipynb)"
 
 
-def _table(head: str, rows: Sequence[str], numbers: int = 0) -> str:
+def table(head: str, rows: Sequence[str], numbers: int = 0) -> str:
     """Return a table as Markdown; its last columns, as many as hold ``numbers``, are set to the right."""
     sides = ["---"] * (head.count(" | ") + 1 - numbers) + ["---:"] * numbers
     return "".join(f"| {row} |\n" for row in [head, " | ".join(sides), *rows])
@@ -243,7 +243,7 @@ def run_card(
     name, profile = record["chapter"], record["profile"]
     seconds = notebook.metadata["papermill"]["duration"]
     lines = [
-        _table("parameter | meaning | default | this run", rows),
+        table("parameter | meaning | default | this run", rows),
         f"- **Run** `{run}`, profile `{profile}`; started {_started(notebook)} UTC, took {seconds:.0f} s.",
         f"- **With** {_setup(record)}.",
         f"- **From** {_sources(record)}.",
@@ -269,7 +269,7 @@ def runs_page(
         rows.append(f"{link} | `{names[name]}` | {_started(notebook)} | {seconds:.1f} | {setup}")
     total = sum(notebook.metadata["papermill"]["duration"] for notebook in runs)
     profile = runs[0].metadata["l2scaling"]["profile"]
-    lines = [_table("chapter | run | started (UTC) | seconds | setup", rows)]
+    lines = [table("chapter | run | started (UTC) | seconds | setup", rows)]
     lines += [f"Profile `{profile}`; {total / 60:.1f} minutes in all, counted one after the other.", ""]
     lines += [f"**Setup {number}.** {setup}.\n" for number, setup in enumerate(setups, 1)]
     return "\n".join(lines)
