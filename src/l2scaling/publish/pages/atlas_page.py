@@ -74,7 +74,7 @@ def _dollars(text: str) -> str:
     return text.replace("$", "\\$")
 
 
-def symbolstable() -> str:
+def symbols_table() -> str:
     """Return what the letters in coefficients mean."""
     used = {RESTS.get(name, name) for one in libraries().values() for row in one.rows for name in row.counts}
     families = [f"{name} | {words}" for name, words in FAMILIES.items()]
