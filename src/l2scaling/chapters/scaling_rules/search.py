@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -190,17 +191,9 @@ def search(subject: Subject, seed: int, repetitions: int, coarse: int, *, widely
     """
     if not 1 <= coarse <= repetitions:
         raise ValueError(f"coarse {coarse}: allowed 1 to the {repetitions} repetitions")
-    values = lattice(subject.recipe.optimizer)
     curve = Curve(*np.full((2, PLACES, repetitions), np.nan))
+    fill = partial(_fill, curve, subject, seed, device)
     even: np.ndarray = np.arange(PLACES) % 2 == 0
-
-    def fill(wanted: np.ndarray, count: int) -> None:
-        for repetition in range(count):
-            missing = np.flatnonzero(wanted & ~curve.tried[:, repetition])
-            if len(missing):
-                losses, accuracies = train_subject(subject, values[missing], seed, repetition, device)
-                curve.losses[missing, repetition] = np.nan_to_num(losses, nan=DIVERGED_LOSS)
-                curve.accuracies[missing, repetition] = accuracies
 
     def near_best(count: int, middle: Middle) -> np.ndarray:
         """Around the optima of the places that ``count`` repetitions tried, the same for all."""
@@ -221,6 +214,17 @@ def search(subject: Subject, seed: int, repetitions: int, coarse: int, *, widely
     if widely:
         fill(even & _around(curve.losses, np.mean, WIDE_REACH), repetitions)
     return curve
+
+
+def _fill(curve: Curve, subject: Subject, seed: int, device: str, wanted: np.ndarray, count: int) -> None:
+    """Train the first ``count`` repetitions at all ``wanted`` places where they are missing."""
+    values = lattice(subject.recipe.optimizer)
+    for repetition in range(count):
+        missing = np.flatnonzero(wanted & ~curve.tried[:, repetition])
+        if len(missing):
+            losses, accuracies = train_subject(subject, values[missing], seed, repetition, device)
+            curve.losses[missing, repetition] = np.nan_to_num(losses, nan=DIVERGED_LOSS)
+            curve.accuracies[missing, repetition] = accuracies
 
 
 def _best(badness: np.ndarray, middle: Middle) -> int:
@@ -247,11 +251,9 @@ def survey(subject: Subject, seed: int, repetitions: int, *, device: str) -> Cur
     [4, 6, 8, 10, 12, 14]
     """
     curve = Curve(*np.full((2, PLACES, repetitions), np.nan))
-    values = lattice(subject.recipe.optimizer)[SURVEYED]
-    for repetition in range(repetitions):
-        losses, accuracies = train_subject(subject, values, seed, repetition, device)
-        curve.losses[SURVEYED, repetition] = np.nan_to_num(losses, nan=DIVERGED_LOSS)
-        curve.accuracies[SURVEYED, repetition] = accuracies
+    wanted = np.zeros(PLACES, bool)
+    wanted[SURVEYED] = True
+    _fill(curve, subject, seed, device, wanted, repetitions)
     return curve
 
 
