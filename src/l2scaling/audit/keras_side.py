@@ -24,9 +24,8 @@ from l2scaling.audit.plans import rates_of
 from l2scaling.audit.report import Audit, AuditError, Weight, general_warnings, named, rows_of
 from l2scaling.audit.torch_copies import undisturbed
 from l2scaling.audit.torch_models import TAKEN_OUT
-from l2scaling.audit.weights import kind_of, sum_squares
+from l2scaling.audit.weights import kind_of, small, sum_squares
 
-_VALUES = np.array([1.0, 2.0, -1.0, -0.5])
 _ROUNDING = 2.0**-24
 """Keras on torch rounds 1 − ηλ to float32, also for weights of float64."""
 _UNSEEN = "a penalty that a layer adds by add_loss, or by an activity regulariser, and one in the loss itself"
@@ -160,11 +159,8 @@ def _stepped(
     config = optimizer.get_config() | {"learning_rate": rate}
     copied, pairs = type(optimizer).from_config(config), []
     for one in variables:
-        values = _VALUES[: 2 ** min(len(one.shape), 2)]
-        shape = [2] * min(len(one.shape), 2) + [1] * max(len(one.shape) - 2, 0)
-        pair = [
-            keras.Variable(scale * values.reshape(shape), dtype="float64", name=one.name) for scale in (1, 2)
-        ]
+        values = small(len(one.shape))
+        pair = [keras.Variable(scale * values, dtype="float64", name=one.name) for scale in (1, 2)]
         for stand_in in pair:
             stand_in._path = one.path
         pairs.append(pair)

@@ -13,13 +13,13 @@ from l2scaling.audit.findings import Finding, read
 from l2scaling.audit.plans import rates_of
 from l2scaling.audit.report import Audit, AuditError, Weight, general_warnings, rows_of
 from l2scaling.audit.report import named as listed
-from l2scaling.audit.weights import kind_of, sum_squares
+from l2scaling.audit.weights import SMALL, kind_of, small, sum_squares
 
 LONG = 64
 """Steps on few small weights: enough to see a decay once in 32, or a momentum of 0.9 build up."""
 EAGER = 40
 """Leaves of a tree up to which its step is compiled at once."""
-_VALUES = np.array([1.0, 2.0, -1.0, -0.5], np.float32)
+_VALUES = np.array(SMALL, np.float32)
 _GRADIENTS = np.array([1.0, 2.0, 1.0, 2.0], np.float32)
 _UNSEEN = (
     "a penalty that the script adds to the loss",
@@ -155,10 +155,8 @@ class Small:
         leaves = self.jax.tree_util.tree_leaves(self.params)
         made: list[Any] = [None] * len(leaves)
         for place in kept:
-            axes = len(leaves[place].shape)
-            shape = [2] * min(axes, 2) + [1] * max(axes - 2, 0)
             values = fill * _GRADIENTS if scale is None else scale * _VALUES
-            made[place] = self.jax.numpy.asarray(values[: 2 ** min(axes, 2)].reshape(shape))
+            made[place] = self.jax.numpy.asarray(small(len(leaves[place].shape), values))
         return self.structure.unflatten(made)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from l2scaling.atlas.lookup import listed
 from l2scaling.audit.findings import Finding, kappa, partly_felt, unfelt
 from l2scaling.audit.weights import KINDS
 
@@ -157,9 +158,7 @@ def named(names: Sequence[str], most: int = 3) -> str:
     >>> named(["a", "b", "c", "d"], most=2)
     'a, b and 2 more'
     """
-    if len(names) <= most:
-        return ", ".join(names)
-    return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return listed(names, most)
 
 
 def general_warnings(rows: Sequence[Row], dtype: str | None) -> list[str]:

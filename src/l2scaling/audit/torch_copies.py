@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-_VALUES = (1.0, 2.0, -1.0, -0.5)
+from l2scaling.audit.weights import small
 
 Key = tuple[int, str, int]
 """A group's number, a kind, and a number of axes: tensors that share these share a small one."""
@@ -88,8 +88,7 @@ def rate(group: Mapping[str, Any]) -> float:
 
 
 def _pair(axes: int) -> list[torch.nn.Parameter]:
-    shape = [2] * min(axes, 2) + [1] * max(axes - 2, 0)
-    values = torch.tensor(_VALUES[: 2 ** min(axes, 2)], dtype=torch.float64, device="cpu").reshape(shape)
+    values = torch.tensor(small(axes), dtype=torch.float64, device="cpu")
     return [torch.nn.Parameter(values.clone()), torch.nn.Parameter(2 * values)]
 
 

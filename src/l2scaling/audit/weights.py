@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,20 @@ def _chunks(values: torch.Tensor) -> Iterator[torch.Tensor]:
     else:
         for part in values:
             yield from _chunks(part)
+
+
+SMALL = (1.0, 2.0, -1.0, -0.5)
+"""Numbers of a small weight that stands for a large one when a copy is stepped."""
+
+
+def small(axes: int, values: Sequence[float] | np.ndarray = SMALL) -> np.ndarray:
+    """Return a small array of as many axes as another: of two by two, and of one in all further ones.
+
+    >>> small(0).shape, small(1).tolist(), small(3).shape
+    ((), [1.0, 2.0], (2, 2, 1))
+    """
+    count = min(axes, 2)
+    return np.asarray(values)[: 2**count].reshape([2] * count + [1] * max(axes - 2, 0))
 
 
 def all_zero(values: torch.Tensor) -> bool:
