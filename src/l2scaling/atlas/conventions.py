@@ -74,21 +74,34 @@ def _library(name: str, read: dict[str, Any]) -> Library:
     )  # fmt: skip
 
 
-REGISTRY: tuple[Convention, ...] = tuple(row for one in libraries().values() for row in one.rows)
+REGISTRY: tuple[Convention, ...]
 """Every convention the book knows, the two of the threads and the book's own included.
 
-An API whose one call sets several penalties stands here as parts, ``NAME:l1`` and ``NAME:l2``.
+An API whose one call sets several penalties stands here as parts, ``NAME:l1`` and ``NAME:l2``. The rows
+are read when they are first asked for, since most commands need none.
 """
 
 
+def __getattr__(name: str) -> Any:
+    if name == "REGISTRY":
+        return _rows()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+@cache
+def _rows() -> tuple[Convention, ...]:
+    return tuple(row for one in libraries().values() for row in one.rows)
+
+
+@cache
 def _by_name() -> dict[str, Convention]:
     """Return each convention under its name and its aliases."""
-    found = {one.name: one for one in REGISTRY}
-    for one in REGISTRY:
+    found = {one.name: one for one in _rows()}
+    for one in _rows():
         for alias in one.aliases:
             _, sign, part = one.name.partition(":")
             found.setdefault(alias if ":" in alias else alias + sign + part, one)
-    for one in REGISTRY:
+    for one in _rows():
         for path in _where_it_lies(one):
             found.setdefault(path + "".join(one.name.partition(":")[1:]), one)
     return found
@@ -103,16 +116,13 @@ def _where_it_lies(one: Convention) -> Iterator[str]:
             yield f"{file.replace('/', '.')}.{last}"
 
 
-_BY_NAME = _by_name()
-
-
 def names() -> list[str]:
     """Return the names of all conventions: import paths, and three of our own.
 
     >>> names()[0], len(names()) > 20
     ('penalty_coefficient', True)
     """
-    return [one.name for one in REGISTRY]
+    return [one.name for one in _rows()]
 
 
 def find(name: str) -> Convention:
@@ -130,25 +140,26 @@ def find(name: str) -> Convention:
     l2scaling.atlas.quantities.ConventionError: API 'sklearn.linear_model.ElasticNet' sets two penalties \
 at once; allowed: sklearn.linear_model.ElasticNet:l1 or sklearn.linear_model.ElasticNet:l2
     """
-    if name in _BY_NAME:
-        return _BY_NAME[name]
-    found = list(dict.fromkeys(_BY_NAME[one].name for one in matches(name, _BY_NAME)))
+    known = _by_name()
+    if name in known:
+        return known[name]
+    found = list(dict.fromkeys(known[one].name for one in matches(name, known)))
     if len(found) == 1:
-        return _BY_NAME[found[0]]
+        return known[found[0]]
     if len({one.partition(":")[0] for one in found}) == 1:
         many = "two" if len(found) == 2 else "several"
         what = f"sets {many} penalties at once" if _together(found) else "has several forms"
         raise ConventionError(f"API {name!r} {what}; allowed: {' or '.join(found)}")
     if found:
         raise ConventionError(f"{name!r} is the name of {len(found)} arguments; allowed: {listed(found)}")
-    close = [_BY_NAME[one] for one in near(name, _BY_NAME)]
+    close = [known[one] for one in near(name, known)]
     hint = f" (nearest: {close[0].name!r})" if len({one.family for one in close}) == 1 else ""
     raise ConventionError(f"unknown API {name!r}{hint}; allowed: what `l2scaling atlas list` shows")
 
 
 def _together(found: Sequence[str]) -> bool:
     """Whether parts act in one call: each has an argument of its own, or a ratio shares one out."""
-    parts = [_BY_NAME[one] for one in found]
+    parts = [_by_name()[one] for one in found]
     shared = len(parts) == 2 and all({"l1_ratio", "l2_ratio"} & one.counts.keys() for one in parts)
     return shared or len({one.argument for one in parts}) == len(parts)
 
@@ -159,26 +170,27 @@ def library_conventions() -> list[Convention]:
     >>> all("." in one.name for one in library_conventions())
     True
     """
-    return [one for one in REGISTRY if one.library]
+    return [one for one in _rows() if one.library]
 
 
-def table(measured: Mapping[str, float] | None = None) -> str:
-    """Return the conventions of all libraries as a Markdown table.
+def table(
+    measured: Mapping[str, float] | None = None, conventions: Sequence[Convention] | None = None
+) -> str:
+    """Return ``conventions``, those of all libraries if not given, as a Markdown table.
 
-    ``measured`` maps names to the coefficients that real calls gave, for a last column; then the table has
-    these rows alone.
+    ``measured`` maps names to the coefficients that real calls gave, for a last column.
 
     >>> table().splitlines()[2].split(" | ")[:2]
     ['| `torch.optim.SGD`', '`weight_decay`']
     """
     head = ["API", "argument", "what it does", "family", "coefficient", "biases too?", "÷ samples?"]
-    shown = [one for one in library_conventions() if measured is None or one.name in measured]
+    shown = library_conventions() if conventions is None else conventions
     rows = [
         [f"`{one.name}`", f"`{one.argument}`", one.formula.replace("|", "\\|"), one.family, one.meaning,
          one.biases, one.divides]
         for one in shown
     ]  # fmt: skip
     if measured is not None:
-        found = [f"{measured[one.name]:.6g}" for one in shown]
+        found = [f"{measured[one.name]:.6g}" if one.name in measured else "" for one in shown]
         head, rows = [*head, "measured"], [[*row, last] for row, last in zip(rows, found, strict=True)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *rows])

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 from l2scaling.atlas.conventions import find
 from l2scaling.atlas.meaning import FAMILIES, Convention
 from l2scaling.atlas.quantities import QUANTITIES, ConventionError, Usage
-from l2scaling.floats import SIZES, is_held
+from l2scaling.floats import SIZES, is_held, unfelt_share
 
 UserLoss = Literal["half-squared", "mean-squared", "summed", "cross-entropy"]
 """The data loss of the user: a mean, or ``summed`` over the mini-batch."""
@@ -25,7 +25,7 @@ LOSSES: dict[str, str] = {
     "cross-entropy": "the mean cross-entropy",
 }
 
-SMALLEST_SHARES = {"float32": 2.0**-25, "bfloat16": 2.0**-9}
+SMALLEST_SHARES = {name: unfelt_share(name) for name in ("float32", "bfloat16")}
 """The largest share of a weight that no weight of the format can lose by itself, half of its spacing below 1.
 
 One step ``w *= 1 − share`` with a share as small as this rounds to the weight it had.

@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
-from l2scaling.audit.findings import EPSILONS
 from l2scaling.audit.plans import check_steps
 from l2scaling.audit.report import Audit, AuditError
 from l2scaling.audit.torch_side import audit_torch
+from l2scaling.floats import EPSILONS
 
 
 def audit(

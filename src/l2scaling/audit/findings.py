@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-EPSILONS = {"float16": 2.0**-10, "bfloat16": 2.0**-7, "float32": 2.0**-23, "float64": 2.0**-52}
-"""Spacing of the numbers just above 1, by data type."""
+from l2scaling.floats import unfelt_share
 
 
 @dataclass(frozen=True)
@@ -135,13 +134,12 @@ def _recursion(
 def unfelt(share: float, dtype: str) -> bool:
     """Say whether ``1 - share`` rounds to 1 in a data type, so that no weight of it loses anything.
 
-    Just below 1 the numbers of a type lie half its epsilon apart, so the limit is a quarter of that: 2⁻⁹ in
-    bfloat16, 2⁻²⁵ in float32. ``False`` for a type that is not in ``EPSILONS``.
+    The limit is ``floats.unfelt_share``: 2⁻⁹ in bfloat16, 2⁻²⁵ in float32. ``False`` for an unknown type.
 
     >>> unfelt(1e-3, "bfloat16"), unfelt(3e-3, "bfloat16"), unfelt(1e-8, "float32")
     (True, False, True)
     """
-    return 0 < share <= EPSILONS.get(dtype, 0.0) / 4
+    return 0 < share <= unfelt_share(dtype)
 
 
 def partly_felt(share: float, dtype: str) -> bool:
@@ -153,7 +151,7 @@ def partly_felt(share: float, dtype: str) -> bool:
     >>> partly_felt(3e-3, "bfloat16"), partly_felt(4e-3, "bfloat16"), partly_felt(4e-8, "float32")
     (True, False, True)
     """
-    return EPSILONS.get(dtype, 0.0) / 4 < share < EPSILONS.get(dtype, 0.0) / 2
+    return unfelt_share(dtype) < share < 2 * unfelt_share(dtype)
 
 
 @dataclass(frozen=True)
