@@ -6,6 +6,7 @@ edit in what one chapter alone uses makes that chapter stale and no other.
 """
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -17,20 +18,21 @@ from l2scaling.publish.project import Project
 _PACKAGE = "l2scaling"
 _RUNNING = f"{_PACKAGE}.publish.runs.run"
 """The module that runs notebooks, by which every run is made."""
+_TABLE = re.compile(r"""published_table\(["']([\w-]+)["']\)""")
 
 
 def sources(project: Project, chapter: str, notebook: nbformat.NotebookNode) -> dict[str, list[Path]]:
     """Return the files that a chapter is made from, by kind; ``notebook`` is its source.
 
-    The kinds are ``notebook``, ``package`` and ``lock``, and ``table`` for a chapter that reads one, that of
-    its sweep or of the atlas.
+    The kinds are ``notebook``, ``package`` and ``lock``, and ``table`` for a chapter that has one of its own
+    or reads one by its name.
     """
-    modules = package(project.root / "src", notebook)
-    names = [chapter, *("atlas" for one in modules if one.parts[-2:] == ("atlas", "calls.py"))]
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    names = dict.fromkeys([chapter, *_TABLE.findall(code)])
     tables = [path for name in names if (path := project.results / f"{name}.csv").is_file()]
     return {
         "notebook": [project.notebooks / f"{chapter}.ipynb"],
-        "package": modules,
+        "package": package(project.root / "src", notebook),
         "lock": sorted(project.root.glob("requirements*")),
         **({"table": tables} if tables else {}),
     }
@@ -55,7 +57,8 @@ def _files(root: Path, name: str) -> Iterator[Path]:
     for depth in range(1, len(parts) + 1):
         place = root.joinpath(*parts[:depth])
         yield from (one for one in (place / "__init__.py", place.with_suffix(".py")) if one.is_file())
-        yield from sorted(place.glob("rows/*.yml"))  # what a package knows as data
+        if (data := place / "rows").is_dir():  # what a package knows as data
+            yield from sorted(data.glob("*.yml"))
 
 
 @lru_cache(4096)
