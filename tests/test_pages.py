@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pikepdf
 import pytest
 from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, need, snakemake
 from pypdf import PdfReader
@@ -539,9 +540,16 @@ def test_the_pdf_is_tagged_light_and_in_the_books_order(printed_site, printed, q
     assert root["/Lang"] == "en"
     assert printed.metadata.title == "Big Penalty, Same Pull"
     # the atlas alone has some fifty pages
-    assert (printed_site / pdf.NAME).stat().st_size <= 1_150_000 * len(Project(ROOT).chapters()) + 2_000_000
+    assert (printed_site / pdf.NAME).stat().st_size <= 700_000 * len(Project(ROOT).chapters()) + 2_000_000
     chapters = [one.title for one in printed.outline if not isinstance(one, list)]
     assert chapters == ["Contents", *titles(quick_site)]
+
+
+def test_no_shadow_is_printed_as_a_picture(printed_site):
+    with pikepdf.open(printed_site / pdf.NAME) as file:
+        streams = [one for one in file.objects if isinstance(one, pikepdf.Stream)]
+        pictures = [one for one in streams if one.get("/Subtype") == "/Image"]
+        assert not [one.Height for one in pictures if one.ColorSpace == "/DeviceGray"]
 
 
 def test_the_pdf_numbers_its_pages_as_its_contents_say(printed, words, quick_site):
