@@ -19,7 +19,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf release test slurm fresh kills environments sweep atlas bench check accept lock environment clean
+.PHONY: help book pdf release test slurm fresh kills environments sweep atlas findings bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -78,6 +78,16 @@ kills: environment ## kill builds of a small book at random, and look each time 
 
 atlas: environment ## measure every library's arguments, each library alone; NEWEST=1: which rows changed
 	l2scaling atlas measure $(if $(NEWEST),--newest)
+
+findings: ## run every script of findings/ again, each with pinned packages; which of them no longer hold
+	mkdir -p _build/findings
+	changed=
+	for script in findings/*.sh; do
+	  name=$$(basename "$$script" .sh)
+	  if "$$script" > "_build/findings/$$name.log" 2>&1; then echo "holds    $$name"
+	  else echo "changed  $$name: $$(tail -n 1 "_build/findings/$$name.log")"; changed+=" $$name"; fi
+	done
+	[ -z "$$changed" ] || { echo "make: no longer seen:$$changed (logs: _build/findings/)" >&2; exit 1; }
 
 bench: environment ## measure speed and memory against peers; writes _build/benchmarks.json
 	python benchmarks/run.py
