@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,12 +21,13 @@ from markdown_it.renderer import RendererHTML
 from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from pybtex.database import parse_string
+from pypdf import PdfReader
 
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.evidence import claims
 from l2scaling.publish.pages import citation
 from l2scaling.publish.pages.citation import Author, Reference
-from l2scaling.publish.project import Project
+from l2scaling.publish.project import Project, title
 from l2scaling.publish.runs.provenance import content_hash
 
 PROJECT = Project(ROOT)
@@ -114,6 +116,39 @@ def test_pybtex_reads_bibtex():
             },
             one,
         )
+
+
+LATEX = {
+    "bibtex": "\\usepackage{url}\n\\begin{document}\n\\nocite{*}\n"
+    "\\bibliographystyle{plain}\n\\bibliography{all}\n",
+    "biber": "\\usepackage[backend=biber]{biblatex}\n\\addbibresource{all.bib}\n\\begin{document}\n"
+    "\\nocite{*}\n\\printbibliography\n",
+}
+
+
+@pytest.mark.parametrize("program", LATEX)
+def test_pdflatex_sets_every_reference(program, tmp_path):
+    need("pdflatex", program, otherwise="LaTeX set no reference")
+    book = citation.book_reference(PROJECT)
+    chapters = [
+        replace(
+            book, key=f"l2scaling-{name}", chapter=title(PROJECT.source(name)), run=HARD.run, url=HARD.url
+        )
+        for name in CHAPTERS
+    ]
+    cited = [HARD, book, *chapters]
+    (tmp_path / "all.bib").write_text("\n".join(citation.written(one, "bibtex") for one in cited))
+    (tmp_path / "main.tex").write_text(f"\\documentclass{{article}}\n{LATEX[program]}\\end{{document}}\n")
+    latex = ("pdflatex", "-interaction=nonstopmode", "-halt-on-error", "main")
+    for command in (latex, (program, "main"), latex):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+        assert done.returncode == 0, done.stdout[-2000:]
+    text = " ".join(page.extract_text() for page in PdfReader(tmp_path / "main.pdf").pages)
+    printed = re.sub(r"\W", "", unicodedata.normalize("NFKC", text)).casefold()
+    for one in [book, *chapters]:
+        plain = unicodedata.normalize("NFKC", one.title).replace("-", "")
+        for word in re.findall(r"\w{4,}", plain):
+            assert word.casefold() in printed, (word, one.title)
 
 
 @pytest.fixture(scope="session")
