@@ -15,7 +15,7 @@ MAP = '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemap
 
 
 def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Add the tags by which links to a page are previewed, and scholars' search engines know it.
+    """Add the tags by which links to a page are previewed, and scholars and programs find what they read.
 
     Those that hold an address need one: without ``html_baseurl`` they are left out.
     """
@@ -31,6 +31,7 @@ def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
         tags["og:image:alt"] = app.config.html_title
     lines = [f'<meta name="description" content="{escape(words)}">'] if words else []
     lines += [f'<meta property="{name}" content="{escape(value)}">' for name, value in tags.items()]
+    lines.append(f'<link rel="alternate" type="text/markdown" href="{page.rpartition("/")[2]}.md">')
     scholars = json.loads(Path(app.srcdir, "book", "_generated", "meta-tags.json").read_text())
     context["metatags"] = "\n".join([context.get("metatags", ""), *lines, scholars.get(page, "")])
 

@@ -60,16 +60,25 @@ class Project:
 
     def chapters(self) -> list[str]:
         """Return the names of the chapters in the book's order, as _toc.yml has them."""
-        toc = read_yaml(self.root / "_toc.yml", TOC_FORM)
-        if not isinstance(toc, dict) or "root" not in toc:
-            raise RequestError(f"_toc.yml is broken (it has no root); allowed: {TOC_FORM}")
-        files = _toc_files(toc)
+        files = _toc_files(self._toc())
         names = [name.removeprefix("notebooks/") for name in files if name.startswith("notebooks/")]
         for name in names:  # they become parts of paths
             if not re.fullmatch(r"[a-z][a-z0-9-]*", name):
                 allowed = "lower-case letters, digits and hyphens, a letter first"
                 raise RequestError(f"_toc.yml names a chapter {name!r}; allowed: {allowed}")
         return names
+
+    def pages(self) -> list[tuple[str, list[str]]]:
+        """Return each part's caption and pages in the book's order; the root goes first, under no caption."""
+        toc = self._toc()
+        groups = toc.get("parts") or [{"chapters": toc.get("chapters", [])}]
+        return [("", [str(toc["root"])]), *((one.get("caption", ""), _toc_files(one)) for one in groups)]
+
+    def _toc(self) -> dict[str, Any]:
+        toc = read_yaml(self.root / "_toc.yml", TOC_FORM)
+        if not isinstance(toc, dict) or "root" not in toc:
+            raise RequestError(f"_toc.yml is broken (it has no root); allowed: {TOC_FORM}")
+        return toc
 
     def config(self) -> dict[str, Any]:
         """Return the settings of Jupyter Book, as _config.yml has them."""

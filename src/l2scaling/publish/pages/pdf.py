@@ -19,7 +19,7 @@ from bs4 import BeautifulSoup, Tag
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.pages import citation
-from l2scaling.publish.project import TOC_FORM, Project, read_yaml
+from l2scaling.publish.project import Project
 
 NAME = "book.pdf"
 PLACE = "<!-- book.pdf -->"
@@ -69,7 +69,7 @@ def one_document(project: Project, site: Path) -> str:
     Ids carry their page's name, links between pages become links within the document, and links
     to what a PDF cannot hold lose their target.
     """
-    parts = _parts(read_yaml(project.root / "_toc.yml", TOC_FORM))
+    parts = project.pages()
     names = {f"{name}.html": _mark(name) for _, pages in parts for name in pages}
     articles, entries, running = [], [], []
     style = ""
@@ -102,13 +102,6 @@ def one_document(project: Project, site: Path) -> str:
         edition=escape("Version {}, {:04}-{:02}-{:02}".format(book.version, *book.date)),
         style=style, running="\n".join(running), entries="\n".join(entries), articles="\n".join(articles),
     )  # fmt: skip
-
-
-def _parts(toc: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Return captions and pages, the root first, under no caption."""
-    groups = toc.get("parts") or [{"chapters": toc.get("chapters", [])}]
-    parts = [(group.get("caption", ""), [one["file"] for one in group["chapters"]]) for group in groups]
-    return [("", [toc["root"]]), *parts]
 
 
 def _mark(name: str) -> str:

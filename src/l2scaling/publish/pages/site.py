@@ -21,7 +21,7 @@ from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import atlas, controls, results, robustness
 from l2scaling.publish.evidence.claims import claim_link, read_claims
 from l2scaling.publish.locks import exclusive
-from l2scaling.publish.pages import api, atlas_page, bounds, chapter_page, citation, ledger
+from l2scaling.publish.pages import api, atlas_page, bounds, chapter_page, citation, ledger, plain
 from l2scaling.publish.project import Project, title, writing
 from l2scaling.publish.runs import executed, private
 from l2scaling.publish.runs.parameters import declared
@@ -64,6 +64,7 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
             assemble(project, profile, work / "source")
         with _kept(work):
             _build(work, log)
+        plain.write_plain(project, work / "output" / "_build" / "html")
         _require_unchanged(project, started)
         _replace(work / "output" / "_build" / "html", place)
     return destination / "index.html"
