@@ -68,8 +68,8 @@ def _language(one: Tag) -> str:
 def markdown(page: str) -> str:
     """Return the article of a built page as Markdown, with links to the other pages' Markdown.
 
-    >>> page = '<article class="bd-article"><h1>On <em>c</em></h1><p>It is <span class="math">\\\\(c\\\\)</span>'
-    >>> print(markdown(page + ', see <a href="ridge.html#x">there</a>.</p></article>'))
+    >>> page = '<article class="bd-article"><h1>On <em>c</em></h1><p>It is <span class="math">'
+    >>> print(markdown(page + '\\\\(c\\\\)</span>, see <a href="ridge.html#x">there</a>.</p></article>'))
     # On *c*
     <BLANKLINE>
     It is $c$, see [there](ridge.md).
