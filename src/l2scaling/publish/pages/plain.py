@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bs4 import BeautifulSoup, Tag
+from bs4.element import PageElement
 from markdownify import MarkdownConverter
 
 from l2scaling.publish.project import Project
@@ -24,36 +25,28 @@ UNREAD = (
 
 
 class _Writer(MarkdownConverter):
-    """What Sphinx makes of formulas, figures and boxes, as Markdown has it."""
+    """Formulas as Sphinx has them are no words, in which signs would be escaped."""
 
     def convert_span(self, one: Tag, text: str, parent_tags: set[str]) -> str:
-        if "math" in one.get_attribute_list("class"):
-            return f"${_formula(one)}$"
-        return text
+        return f"${_formula(one)}$" if "math" in one.get_attribute_list("class") else text
 
     def convert_div(self, one: Tag, text: str, parent_tags: set[str]) -> str:
         if "math" in one.get_attribute_list("class"):
-            return f"\n\n$$\n{_formula(one)}\n$$\n\n"
-        return str(super().convert_div(one, text, parent_tags))
-
-    def convert_img(self, one: Tag, text: str, parent_tags: set[str]) -> str:
-        return f"\n\n*[Figure: {self.escape(str(one.get('alt', '')), parent_tags)}]*\n\n"
-
-    def convert_figcaption(self, one: Tag, text: str, parent_tags: set[str]) -> str:
+            text = f"$$\n{_formula(one)}\n$$"
         return f"\n\n{text.strip()}\n\n"
-
-    def convert_summary(self, one: Tag, text: str, parent_tags: set[str]) -> str:
-        return f"\n\n**{text.strip()}**\n\n"
-
-    def convert_p(self, one: Tag, text: str, parent_tags: set[str]) -> str:
-        if "admonition-title" in one.get_attribute_list("class"):
-            text = f"**{text.strip()}**"
-        return str(super().convert_p(one, text, parent_tags))
 
 
 def _formula(one: Tag) -> str:
     r"""Return the TeX of a formula without its delimiters, ``\( \)`` or ``\[ \]``."""
     return re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", one.get_text()).strip()
+
+
+def _paragraph(soup: BeautifulSoup, kind: str, *words: PageElement | str) -> Tag:
+    """Return a paragraph, all of whose words stand in one element of a kind."""
+    inner, outer = soup.new_tag(kind), soup.new_tag("p")
+    inner.extend(words)
+    outer.append(inner)
+    return outer
 
 
 def _language(one: Tag) -> str:
@@ -75,7 +68,8 @@ def markdown(page: str) -> str:
     It is $c$, see [there](ridge.md).
     <BLANKLINE>
     """
-    article = BeautifulSoup(page, "html.parser").select_one("article.bd-article")
+    soup = BeautifulSoup(page, "html.parser")
+    article = soup.select_one("article.bd-article")
     if article is None:
         return ""
     for one in article.select(UNREAD):
@@ -87,6 +81,10 @@ def markdown(page: str) -> str:
         elif not re.match(r"\w+:", address):
             link["href"] = re.sub(r"\.html(#.*)?$", ".md", address)
         link.attrs.pop("title", None)
+    for image in article.select("img"):
+        image.replace_with(_paragraph(soup, "em", f"[Figure: {image.get('alt', '')}]"))
+    for title in article.select("p.admonition-title, summary"):
+        title.replace_with(_paragraph(soup, "strong", *list(title.contents)))
     options: dict[str, Any] = {
         "heading_style": "atx", "bullets": "-", "code_language_callback": _language, "strip": ["section"]
     }  # fmt: skip
