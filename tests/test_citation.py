@@ -464,7 +464,14 @@ def test_scholarly_tags_are_on_the_index_and_the_chapters_only(quick_site):
         expected += [("citation_author", author.family) for author in one.authors]
         expected += [("citation_publication_date", "{}/{:02}/{:02}".format(*one.date))]
         expected += [("citation_inbook_title", one.book)] if one.chapter else []
-        assert found == expected
+        expected += [("citation_language", "en"), ("citation_keywords", "; ".join(one.keywords))]
+        kept, words = found[:-1], dict(found)["citation_abstract"]
+        assert kept == expected
+        assert found[-1] == ("citation_abstract", words)
+        assert len(words.split()) > 40
+        assert (
+            words.split()[:8] == page.select_one("article li p, article section > p").get_text().split()[:8]
+        )
     assert wanted == {}
 
 

@@ -33,7 +33,9 @@ def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
     lines += [f'<meta property="{name}" content="{escape(value)}">' for name, value in tags.items()]
     lines.append(f'<link rel="alternate" type="text/markdown" href="{page.rpartition("/")[2]}.md">')
     scholars = json.loads(Path(app.srcdir, "book", "_generated", "meta-tags.json").read_text())
-    context["metatags"] = "\n".join([context.get("metatags", ""), *lines, scholars.get(page, "")])
+    if page in scholars:
+        lines += [scholars[page], f'<meta name="citation_abstract" content="{escape(abstract(doctree))}">']
+    context["metatags"] = "\n".join([context.get("metatags", ""), *lines])
 
 
 def description(doctree: nodes.document) -> str:
@@ -43,6 +45,14 @@ def description(doctree: nodes.document) -> str:
         if len(words) > 40 and "\\" not in words:
             return textwrap.shorten(words, 200, placeholder=" …")
     return ""
+
+
+def abstract(doctree: nodes.document) -> str:
+    """Return what a page found: its first list, or its first paragraphs where it has none before a heading."""
+    section = next(doctree.findall(nodes.section))
+    first = [one for one in section.children if isinstance(one, nodes.paragraph | nodes.bullet_list)]
+    lists = [one for one in first if isinstance(one, nodes.bullet_list)]
+    return " ".join(" ".join(one.astext() for one in lists[:1] or first).split())
 
 
 def address(app: Sphinx, page: str) -> str:

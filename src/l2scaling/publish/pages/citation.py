@@ -70,6 +70,7 @@ class Reference:
     version: str
     url: str | None
     run: str | None
+    keywords: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -112,9 +113,10 @@ def book_reference(project: Project) -> Reference:
             version=str(book["version"]),
             url=book.get("url"),
             run=None,
+            keywords=tuple(book.get("keywords", ())),
         )
         names = [name for author in found.authors for name in (author.family, author.given)]
-        if not all(isinstance(text, str) for text in (found.book, found.url or "", *names)):
+        if not all(isinstance(text, str) for text in (found.book, found.url or "", *names, *found.keywords)):
             raise TypeError("a field is no text")
         if isinstance(book["version"], bool) or not isinstance(book["version"], str | int | float):
             raise TypeError(f"version {book['version']!r}")
@@ -279,5 +281,7 @@ def meta_tags(one: Reference) -> str:
     tags += [("citation_author", author.sorted_name) for author in one.authors]
     tags += [("citation_publication_date", "{}/{:02}/{:02}".format(*one.date))]
     tags += [("citation_inbook_title", one.book)] if one.chapter else []
+    tags += [("citation_language", "en")]
+    tags += [("citation_keywords", "; ".join(map(_line, one.keywords)))] if one.keywords else []
     tags += [("citation_public_url", one.url)] if one.url else []
     return "\n".join(f'<meta name="{name}" content="{escape(content)}">' for name, content in tags)
