@@ -48,7 +48,7 @@ def description(doctree: nodes.document) -> str:
 
 
 def abstract(doctree: nodes.document) -> str:
-    """Return what a page found: its first list, or its first paragraphs where it has none before a heading."""
+    """Return what a page found: its first list, or the paragraphs before its first heading if it has none."""
     section = next(doctree.findall(nodes.section))
     first = [one for one in section.children if isinstance(one, nodes.paragraph | nodes.bullet_list)]
     lists = [one for one in first if isinstance(one, nodes.bullet_list)]
