@@ -76,8 +76,8 @@ environments: environment ## rerun all with the lowest and the newest dependenci
 kills: environment ## kill builds of a small book at random, and look each time at what is published; ten minutes
 	python tests/kills.py
 
-atlas: environment ## measure every library's arguments, each library alone; NEWEST=1: which rows changed
-	l2scaling atlas measure $(if $(NEWEST),--newest)
+atlas: environment ## measure the libraries whose rows changed, each alone; AGAIN=1: all; NEWEST=1: what newer versions change
+	l2scaling atlas measure $(if $(AGAIN),--again) $(if $(NEWEST),--newest)
 
 findings: ## run every script of findings/ again, each with pinned packages; which of them no longer hold
 	mkdir -p _build/findings

@@ -1,7 +1,9 @@
 """The atlas: every formula against recorded calls, what the lock has against live ones, and the command."""
 
+import json
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from conftest import ROOT, complaint, l2scaling
@@ -22,11 +24,10 @@ CALLS = atlas.read_calls(PROJECT)
 @pytest.mark.parametrize("library", MEASURED, ids=lambda one: one.name)
 def test_every_row_agrees_with_all_calls_that_it_asks_for(library):
     for row in library.rows:
-        own = {(one.value, tuple(sorted(one.setting.items()))): one for one in CALLS if one.row == row.name}
-        asked = recorded.trials(row)
-        assert len(own) >= len({repr(one) for one in asked}), f"{row.name}: calls are missing"
-        assert {value for value, _ in own} >= {float(f"{value:.12g}") for value, _ in asked}
-        assert recorded.departures(list(own.values())) == []
+        own = [one for one in CALLS if one.row == row.name]
+        kept = {recorded.asked(row, one.value, one.setting) for one in own}
+        assert kept == {recorded.asked(row, *one) for one in recorded.trials(row)}, row.name
+        assert recorded.departures(own) == []
 
 
 def test_every_trial_has_two_values_and_some_drawn_at_random():
@@ -112,6 +113,99 @@ def test_what_is_measured_already_is_not_measured_again(tmp_path):
     assert atlas.stale(project) == [one.name for one in MEASURED]
     atlas.write_calls(project, CALLS)
     assert atlas.stale(project) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "quantity", "asks_again"),
+    [
+        ("torch.optim.SGD", "learning_rate", ["torch"]),
+        ("lifelines.CoxPHFitter", "samples", ["lifelines"]),
+        ("lifelines.CoxPHFitter", "feature_variance", []),  # which the call shows
+    ],
+)
+def test_a_call_under_other_quantities_than_its_row_asks_for_is_stale(tmp_path, row, quantity, asks_again):
+    project = Project(tmp_path)
+    (tmp_path / "results").mkdir()
+    moved = {quantity: 77.0}
+    calls = [replace(one, setting=one.setting | moved) if one.row == row else one for one in CALLS]
+    atlas.write_calls(project, calls)
+    assert atlas.stale(project) == asks_again
+
+
+def test_a_probe_answers_no_other_quantity_than_was_asked_unless_the_row_says_so(monkeypatch):
+    library = libraries()["lightgbm"]
+    answer = '{"coefficient": 1.0, "samples": 7}'
+
+    def run(_, input, **__):
+        lines = ['{"lightgbm": "4"}', *[answer] * len(input.splitlines())]
+        return SimpleNamespace(stdout="\n".join(lines), stderr="")
+
+    monkeypatch.setattr(atlas.subprocess, "run", run)
+    with pytest.raises(RunError, match=r"its probe answers .*7.* where .* was asked"):
+        atlas.measure_library(PROJECT, library, newest=False)
+    trial = {"value": (0.5, 0.05), "samples": (40, 120)}
+    shown = tuple(replace(row, trial=trial, shows=("samples",)) for row in library.rows)
+    assert atlas.measure_library(PROJECT, replace(library, rows=shown), newest=False)
+
+
+def test_a_full_measurement_goes_on_after_an_interruption_and_begins_anew_when_all_are_done(
+    tmp_path, monkeypatch, capsys
+):
+    """A library that fails is measured once more, and those that are done are not, until all are."""
+    project, names, broken = Project(tmp_path), ["lightgbm", "optax", "torch"], {"optax"}
+    measured = []
+
+    def measure_library(_, library, *, newest):
+        measured.append(library.name)
+        if library.name in broken:
+            raise RunError(f"{library.name} is broken")
+        return [one for one in CALLS if one.library == library.name]
+
+    monkeypatch.setattr(atlas, "measure_library", measure_library)
+    monkeypatch.setattr(atlas, "measurable", lambda: names)
+    (tmp_path / "results").mkdir()
+    atlas.write_calls(project, CALLS)
+    with pytest.raises(RunError, match="optax is broken"):
+        atlas.measure(project, [], again=True)
+    broken.clear()
+    assert {one.library for one in atlas.measure(project, [], again=True)} == {"optax"}
+    assert "2 libraries are done" in capsys.readouterr().err
+    assert measured == [*names, "optax"]
+    assert len(atlas.measure(project, [], again=True)) > len(names)
+    assert measured == [*names, "optax", *names]
+    assert sorted(map(repr, atlas.read_calls(project))) == sorted(map(repr, CALLS))
+
+
+def test_newest_says_which_rows_a_newer_version_changed_and_leaves_the_table(monkeypatch):
+    """A line a library with both versions, a line for each row that was left, and status 1."""
+    before = PROJECT.results.joinpath("atlas.csv").read_bytes()
+
+    def measure_library(_, library, *, newest):
+        assert newest
+        if library.name == "optax":
+            raise RunError("optax cannot be installed (no wheel)")
+        calls = [replace(one, version="99.1") for one in CALLS if one.library == library.name]
+        gone = "lion_pytorch.Lion"
+        return [replace(one, coefficient=7.0) if one.row == gone else one for one in calls]
+
+    monkeypatch.setattr(atlas, "measure_library", measure_library)
+    lines = []
+    with pytest.raises(RunError, match="1 rows changed, and 1 libraries could not be measured"):
+        for line in atlas.newest(PROJECT, ["lion-pytorch", "optax", "came-pytorch"]):
+            lines.append(line)
+    pin = libraries()["lion-pytorch"].requires[0].partition("==")[2]
+    assert lines[0] == f"lion-pytorch {pin} -> 99.1: 2 rows, 1 changed"
+    assert "9 of 9 calls: lion_pytorch.Lion at 0.1" in lines[1]
+    assert re.fullmatch(r"optax [\d.]+ -> newest: optax cannot be installed \(no wheel\)", lines[2])
+    assert re.fullmatch(r"came-pytorch [\d.]+ -> 99.1: 1 rows, each as it was", lines[3])
+    assert PROJECT.results.joinpath("atlas.csv").read_bytes() == before
+
+
+def test_options_may_stand_before_the_libraries_and_a_library_twice_is_one():
+    for words in (["--json", "lion-pytorch"], ["lion-pytorch", "--json"], ["--json", *["lion-pytorch"] * 2]):
+        found = json.loads(l2scaling("atlas", "list", *words).stdout)
+        assert [one["library"] for one in found] == ["lion-pytorch"] * 2
+    assert "--again takes all libraries" in complaint(l2scaling("atlas", "measure", "--again", "torch"), 2)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1400), ("dark", 390)])

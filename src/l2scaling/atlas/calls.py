@@ -6,7 +6,7 @@ quantities, and the coefficient that it turned out to have. What a formula says 
 
 import csv
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,13 +85,39 @@ def trials(row: Convention) -> list[tuple[float, dict[str, float]]]:
 
     The first of each list of its trial together, each of the others in turn, and a few drawn at random.
     """
-    lists = dict(row.trial) or _TRIALS["network" if row.kind == "network" else "linear"]
+    lists = _lists(row)
     base = {name: values[0] for name, values in lists.items()}
     found = [base, *(base | {name: one} for name, values in lists.items() for one in values[1:])]
     rng = np.random.default_rng(zlib.crc32(row.name.encode()))
     for _ in range(DRAWS):
         found.append({name: _drawn(rng, name, values) for name, values in lists.items()})
     return [(one["value"], {key: number for key, number in one.items() if key != "value"}) for one in found]
+
+
+def _lists(row: Convention) -> dict[str, tuple[float, ...]]:
+    return dict(row.trial) or _TRIALS["network" if row.kind == "network" else "linear"]
+
+
+Asked = tuple[str, float, tuple[tuple[str, float], ...]]
+"""Of which row, at which value, under which quantities: what a call was asked for."""
+
+
+def asked(row: Convention, value: float, setting: Mapping[str, float]) -> Asked:
+    """Return what a call was asked for, without what it showed besides, or in place of that.
+
+    Numbers are rounded as the table keeps them.
+
+    >>> from l2scaling.atlas.conventions import find
+    >>> shown = {"samples": 40, "features": 3, "feature_variance": 0.97, "mean_weight": 1}
+    >>> asked(find("lifelines.CoxPHFitter"), 0.5, shown)[2]
+    (('features', 3.0), ('mean_weight', 1.0), ('samples', 40.0))
+    """
+    names = sorted(_lists(row).keys() & setting.keys() - set(row.shows))
+    return row.name, _kept(value), tuple((name, _kept(setting[name])) for name in names)
+
+
+def _kept(number: float) -> float:
+    return float(f"{number:.12g}")
 
 
 def _drawn(rng: np.random.Generator, name: str, values: Sequence[float]) -> float:

@@ -66,7 +66,7 @@ def _library(name: str, read: dict[str, Any]) -> Library:
         if unknown := sorted(values.keys() - known):
             raise ConventionError(f"rows/{name}.yml has {unknown[0]!r}; allowed: {', '.join(sorted(known))}")
         trial = {key: tuple(one) for key, one in (common.get("trial", {}) | row.get("trial", {})).items()}
-        lists = {key: tuple(values[key]) for key in ("optimizers", "aliases") if key in values}
+        lists = {key: tuple(values[key]) for key in ("optimizers", "aliases", "shows") if key in values}
         rows.append(Convention(**values | lists | {"trial": trial}))
     return Library(
         name, tuple(read.get("requires", ())), read.get("locked", False), read.get("torch", False),

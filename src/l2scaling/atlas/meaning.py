@@ -69,7 +69,8 @@ class Convention:
     so. ``default`` is the value that holds if none is given, ``None`` where there is none.
     ``behaviour`` says in words what a schedule, accumulation, clipping and the like do to it.
     ``tolerance`` is the relative agreement that a measured coefficient must reach, 1e-6 unless the library
-    computes in less; ``trial`` the values and quantities at which it is measured.
+    computes in less; ``trial`` the values and quantities at which it is measured. ``shows`` names those of
+    its quantities that are asked for as a size to aim at: the call turns out to have another, and shows it.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Convention:
     behaviour: Mapping[str, str] = field(default_factory=dict)
     tolerance: float = 1e-6
     trial: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    shows: tuple[str, ...] = ()
     source: str
     note: str = ""
     trap: str = ""
@@ -111,6 +113,8 @@ class Convention:
             raise ConventionError(
                 f"{self.name} does not count {min(other)!r}; allowed in least: what it counts"
             )
+        if other := set(self.shows) - self.trial.keys():
+            raise ConventionError(f"{self.name} is not asked for {min(other)!r}; allowed in shows: its trial")
 
     @property
     def path(self) -> str:

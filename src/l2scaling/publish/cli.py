@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="l2scaling", description="Run the chapters of the book and build it.")
     parser.add_argument("--version", action="version", version=f"l2scaling {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    within: dict[str, Any] = {"": commands}
     for function, arguments in {
         _chapters: "--json",
         _parameters: "chapter --json",
@@ -100,15 +101,20 @@ def _parser() -> argparse.ArgumentParser:
         _evidence: "chapters --profile --json",
         _cite: "what --format --profile",
         _convert: f"value --from --to {' '.join(_OPTIONS)} --loss --printed-loss --metric --json",
-        _atlas: "what-of-atlas libraries --newest --json",
+        _atlas_list: "libraries --json",
+        _atlas_measure: "libraries --again --newest",
         _predict: "chapters",
         _accept: "chapters",
         _site: "--profile --output",
         _pdf: "--site",
         _release: "--profile --site --output",
     }.items():
-        name, summary = function.__name__.strip("_"), function.__doc__
-        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        group, _, name = function.__name__.strip("_").rpartition("_")
+        summary = function.__doc__
+        if group not in within:
+            parent = commands.add_parser(group, help=_GROUPS[group], description=_GROUPS[group])
+            within[group] = parent.add_subparsers(required=True, metavar="list|measure")
+        command = within[group].add_parser(name, help=summary, description=summary, allow_abbrev=False)
         command.set_defaults(command=function)
         if function is _convert:
             command.register("action", None, _Once)
@@ -127,6 +133,9 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+_GROUPS = {"atlas": "List what arguments mean, or measure them by real calls into results/atlas.csv."}
+"""Words before which several commands stand."""
+
 _OPTIONS = {f"--{name.replace('_', '-')}": name for name in QUANTITIES}
 
 _ARGUMENTS: dict[str, dict[str, Any]] = {
@@ -135,8 +144,8 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "folder": {"type": _path, "metavar": "FOLDER", "help": "the --output of the sweep"},
     "what": {"metavar": "CHAPTER|book"},
     "value": {"nargs": "?", "metavar": "VALUE", "help": "the API's default if not given"},
-    "what-of-atlas": {"metavar": "list|measure", "choices": ("list", "measure")},
     "libraries": {"nargs": "*", "metavar": "LIBRARY"},
+    "--again": {"action": "store_true", "help": "all libraries once more; if interrupted, the rest"},
     "--newest": {"action": "store_true", "help": "newest versions instead of pinned; writes no table"},
     "-p/--parameter": {
         "nargs": 2, "action": "append", "default": [], "metavar": ("NAME", "VALUE"),
@@ -328,11 +337,18 @@ def _parsed(what: str, text: str, kind: Callable[[str], Any]) -> Any:
         raise RequestError(f"{what} cannot be {text!r}, {error}") from error
 
 
-def _atlas(project: Project, options: argparse.Namespace) -> Iterable[str]:
-    """List what arguments mean, or measure them by real calls into results/atlas.csv."""
-    if getattr(options, "what-of-atlas") == "measure":
-        calls = atlas.measure(project, options.libraries, newest=options.newest)
-        return [f"{len(calls)} calls, each as its row says"]
+def _atlas_measure(project: Project, options: argparse.Namespace) -> Iterable[str]:
+    """Measure arguments by real calls; the libraries whose rows changed, if none is named."""
+    if options.again and (options.libraries or options.newest):
+        raise RequestError("--again takes all libraries, as pinned; allowed: no LIBRARY or --newest with it")
+    if options.newest:
+        return atlas.newest(project, options.libraries)
+    calls = atlas.measure(project, options.libraries, again=options.again)
+    return [f"{len(calls)} calls, each as its row says"]
+
+
+def _atlas_list(_: Project, options: argparse.Namespace) -> Iterable[str]:
+    """List what arguments mean, of all libraries if none is named."""
     known = conventions.libraries()
     for name in options.libraries:
         if name not in known:

@@ -17,11 +17,12 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
 from l2scaling import atlas
 from l2scaling.atlas import calls as table
-from l2scaling.atlas.calls import COLUMNS, Call, departures, trials
+from l2scaling.atlas.calls import COLUMNS, Asked, Call, asked, departures, trials
 from l2scaling.atlas.conventions import Library, libraries
 from l2scaling.atlas.quantities import QUANTITIES
 from l2scaling.publish import locks
@@ -60,15 +61,27 @@ def write_calls(project: Project, found: Sequence[Call]) -> Path:
 
 def stale(project: Project) -> list[str]:
     """Return the libraries whose calls in the table are not those that their rows ask for."""
-    kept: dict[str, set[tuple[str, float]]] = {}
+    by_library: dict[str, list[Call]] = {}
     for one in read_calls(project):
-        kept.setdefault(one.library, set()).add((one.row, float(f"{one.value:.12g}")))
+        by_library.setdefault(one.library, []).append(one)
     return [
         name
         for name, library in libraries().items()
-        if library.measurable
-        and kept.get(name, set()) != {(row.name, value) for row in library.rows for value, _ in trials(row)}
-    ]  # fmt: skip
+        if library.measurable and _kept(library, by_library.get(name, [])) != _wanted(library)
+    ]
+
+
+def _wanted(library: Library) -> set[Asked]:
+    return {asked(row, value, setting) for row in library.rows for value, setting in trials(row)}
+
+
+def _kept(library: Library, calls: Sequence[Call]) -> set[Asked]:
+    """Return what calls were asked for; one of a row that is no more is asked for by nobody."""
+    rows = {row.name: row for row in library.rows}
+    return {
+        asked(rows[one.row], one.value, one.setting) if one.row in rows else (one.row, one.value, ())
+        for one in calls
+    }
 
 
 def require_library(name: str) -> Library:
@@ -81,34 +94,91 @@ def require_library(name: str) -> Library:
     return known[name]
 
 
-def measure(project: Project, names: Sequence[str], *, newest: bool = False) -> list[Call]:
-    """Measure libraries, one after another, and write what each showed to the table as it comes.
+def measurable() -> list[str]:
+    """Return the names of the libraries that a probe can measure here."""
+    return [name for name, one in libraries().items() if one.measurable]
 
-    With no ``names`` those that are ``stale``, so that a call after an interrupted one goes on. ``newest``
-    takes the newest versions instead of the pinned ones, of all libraries if none is named, and leaves the
-    table as it is. Raises ``RunError`` naming the libraries that failed, and the calls
-    that left their rows; what the others showed is kept.
-    """
-    every = [name for name, one in libraries().items() if one.measurable]
-    chosen = [require_library(name) for name in names or (every if newest else stale(project))]
-    found: list[Call] = []
-    failed: list[str] = []
+
+def _chosen(names: Sequence[str], otherwise: Sequence[str]) -> Iterator[Library]:
+    """Give each library that is named, or else those of ``otherwise``, and say how far that is."""
+    chosen = [require_library(name) for name in dict.fromkeys(names or otherwise)]
     for number, library in enumerate(chosen, 1):
         print(f"atlas: {library.name}, {number} of {len(chosen)}", file=sys.stderr)
+        yield library
+
+
+def measure(project: Project, names: Sequence[str], *, again: bool = False) -> list[Call]:
+    """Measure libraries, one after another, and write what each showed to the table as it comes.
+
+    With no ``names`` those that are ``stale``, so that a call after an interrupted one goes on; ``again``
+    takes all, and goes on too: a file below ``_build`` has those that are done, until all are. Raises
+    ``RunError`` naming the libraries that failed, and the calls that left their rows; what the others
+    showed is kept.
+    """
+    log = project.build / "atlas" / "again.txt"
+    done = log.read_text("utf-8").split() if again and log.is_file() else []
+    if done:
+        what = f"{len(done)} libraries are done since the last full measurement began"
+        print(f"atlas: {what}; without {log} it begins anew", file=sys.stderr)
+    rest = [name for name in measurable() if name not in done] if again else stale(project)
+    found: list[Call] = []
+    failed: list[str] = []
+    for library in _chosen(names, rest):
         try:
-            calls = measure_library(project, library, newest=newest)
+            calls = measure_library(project, library, newest=False)
         except RunError as error:
             failed.append(str(error))
             continue
         found += calls
-        if not newest:
-            with locks.exclusive(project, table_path(project)):
-                others = [one for one in read_calls(project) if one.library != library.name]
-                write_calls(project, others + calls)
-        failed += departures(calls)
+        with locks.exclusive(project, table_path(project)):
+            others = [one for one in read_calls(project) if one.library != library.name]
+            write_calls(project, others + calls)
+        gone = departures(calls)
+        failed += gone
+        if again and not gone:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"{library.name}\n")
     if failed:
         raise RunError(f"{len(failed)} measurements failed or left their row: " + "; ".join(failed))
+    if again:
+        log.unlink(missing_ok=True)
     return found
+
+
+def newest(project: Project, names: Sequence[str]) -> Iterator[str]:
+    """Measure the newest versions of libraries, of all if none is named, and say which rows they left.
+
+    Gives a line a library, with the pinned version and the newest, and one for each row that has calls which
+    are not as its formula says. The table is left as it is. Raises ``RunError`` at the end if a row was left
+    or a library could not be measured.
+    """
+    left, failed = 0, 0
+    for library in _chosen(names, measurable()):
+        versions = f"{library.name} {pinned(library)} -> "
+        try:
+            calls = measure_library(project, library, newest=True)
+        except RunError as error:
+            failed += 1
+            yield f"{versions}newest: {error}"
+            continue
+        by_row: dict[str, list[Call]] = {}
+        for one in calls:
+            by_row.setdefault(one.row, []).append(one)
+        changed = {name: (its, gone) for name, its in by_row.items() if (gone := departures(its))}
+        words = f"{len(changed)} changed" if changed else "each as it was"
+        yield f"{versions}{calls[0].version}: {len(by_row)} rows, {words}"
+        for its, gone in changed.values():
+            yield f"  {len(gone)} of {len(its)} calls: {gone[0]}"
+        left += len(changed)
+    if left or failed:
+        raise RunError(f"{left} rows changed, and {failed} libraries could not be measured")
+
+
+def pinned(library: Library) -> str:
+    """Return the version that a library's rows are measured at."""
+    first = library.requires[0]
+    return metadata.version(_distribution(first)) if library.locked else first.partition("==")[2]
 
 
 def measure_library(project: Project, library: Library, *, newest: bool) -> list[Call]:
@@ -137,6 +207,11 @@ def measure_library(project: Project, library: Library, *, newest: bool) -> list
         if "error" in answer or answer.get("coefficient") is None:
             raise RunError(f"{row.name} at {value:g}, {setting}: {answer.get('error', 'no coefficient')}")
         shown = {key: number for key, number in answer.items() if key in QUANTITIES}
+        if asked(row, value, setting | shown) != asked(row, value, setting):
+            raise RunError(
+                f"{row.name} at {value:g}: its probe answers {shown} where {setting} was asked, which its "
+                "row does not say"
+            )
         rest = (answer["coefficient"], answer.get("bias"), answer.get("gain"))
         calls.append(Call(row.name, library.name, version, today, value, setting | shown, *rest))
     return calls
@@ -153,20 +228,21 @@ def _distribution(requirement: str) -> str:
 
 def _python(project: Project, library: Library, *, newest: bool) -> Path:
     """Return the interpreter of a library's environment, which is made if it is not there yet."""
-    if library.locked:
+    if library.locked and not newest:
         return Path(sys.executable)
+    beside = library.torch or library.locked  # the book's own environment has what it stands on
     wanted = [_distribution(one) if newest else one for one in library.requires]
     folder = project.build / "atlas" / (library.name + ("-newest" if newest else ""))
     stamp, said = folder / "requires.txt", "\n".join(wanted)
     if newest or not (stamp.is_file() and stamp.read_text() == said):
-        alone = ["numpy", *wanted] if not library.torch else ["--no-deps", *wanted]
+        alone = ["numpy", *wanted] if not beside else ["--no-deps", *wanted]
         with _fresh(folder):
             for arguments in (["venv", "--seed", str(folder)], ["pip", "install", "-p", str(folder), *alone]):
                 done = subprocess.run([_uv(), *arguments], capture_output=True, text=True)
                 if done.returncode:
                     last = (done.stderr.strip().splitlines() or ["no word of it"])[-1]
                     raise RunError(f"{library.name} cannot be installed ({last})")
-            if library.torch:  # and what else the book's environment has
+            if beside:
                 (packages,) = folder.glob("lib/python*/site-packages")
                 (packages / "book.pth").write_text(sysconfig.get_path("purelib") + "\n")
             stamp.write_text(said)
