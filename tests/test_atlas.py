@@ -6,10 +6,11 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
 from conftest import ROOT, complaint, l2scaling
 
 from l2scaling.atlas import calls as recorded
-from l2scaling.atlas.conventions import REGISTRY, libraries
+from l2scaling.atlas.conventions import REGISTRY, find, libraries
 from l2scaling.publish.errors import RunError
 from l2scaling.publish.evidence import atlas
 from l2scaling.publish.pages import atlas_page
@@ -54,6 +55,31 @@ def test_what_the_lock_has_is_measured_live(library):
     assert {one.row for one in calls} <= tabled
 
 
+@pytest.mark.parametrize("kind", ["Adam", "NAdam", "RAdam", "RMSprop", "Adadelta"])
+def test_shares_that_depend_on_the_weight_are_those_of_a_weight_of_one(kind):
+    """And a weight of two loses half the share, since the step has one size."""
+
+    def shares(size, rates):
+        weight = torch.nn.Parameter(torch.tensor([size], dtype=torch.float64))
+        optimizer, found = getattr(torch.optim, kind)([weight], weight_decay=0.1), []
+        for rate in rates:
+            optimizer.param_groups[0]["lr"] = rate
+            before, weight.grad = float(weight.detach()), torch.zeros_like(weight)
+            optimizer.step()
+            found.append(1 - float(weight.detach()) / before)
+        return found
+
+    told = find(f"torch.optim.{kind}").behaviour
+    words = told["first step" if kind == "RAdam" else "zero gradient"]
+    steps, first = {"NAdam": 3, "RMSprop": 3, "RAdam": 6}.get(kind, 1), 5 if kind == "RAdam" else 0
+    seen = [shares(size, [0.01] * steps)[first:] for size in (1.0, 2.0)]
+    assert all(f"{one:.3g}" in words for one in seen[0])
+    assert seen[1][0] == pytest.approx(seen[0][0] / 2, rel=0.02)
+    if kind == "Adam":
+        scheduled = shares(1.0, [0.1, 0.01, 0.001])
+        assert all(f"{one:.3g}" in told["schedule"] for one in scheduled)
+
+
 def test_names_aliases_and_addresses_are_unique():
     """Parts of one call share its aliases, and no two rows a name."""
     paths: dict[str, set[str]] = {}
@@ -93,9 +119,9 @@ def test_requests_that_cannot_be_met_are_refused_in_one_line():
 
 def test_a_library_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeypatch):
     """Its calls of before stay in the table, and what comes after it is still measured."""
-    torch = libraries()["torch"]
+    locked = libraries()["torch"]
     broken = replace(libraries()["keras"], probe="there_is_none")
-    monkeypatch.setattr(atlas, "require_library", {"keras": broken, "torch": torch}.get)
+    monkeypatch.setattr(atlas, "require_library", {"keras": broken, "torch": locked}.get)
     project = Project(tmp_path)
     before = [one for one in CALLS if one.library == "keras"]
     (tmp_path / "results").mkdir()
@@ -104,7 +130,7 @@ def test_a_library_that_fails_is_named_and_the_others_are_kept(tmp_path, monkeyp
         atlas.measure(project, ["keras", "torch"])
     after = atlas.read_calls(project)
     assert [one for one in after if one.library == "keras"] == before
-    assert {one.row for one in after if one.library == "torch"} == {row.name for row in torch.rows}
+    assert {one.row for one in after if one.library == "torch"} == {row.name for row in locked.rows}
 
 
 def test_what_is_measured_already_is_not_measured_again(tmp_path):

@@ -593,8 +593,31 @@ def test_samples_count_by_their_weights_beside_a_sum_and_beside_a_mean():
     glum, usage = "glum.GeneralizedLinearRegressor:normal_l2", Usage(samples=60, mean_weight=4, l1_ratio=0)
     found = convert(0.5, glum, "sklearn.linear_model.Ridge", usage)
     assert (found.value, found.warnings) == (pytest.approx(120, rel=1e-12), ())
-    (warning,) = convert(0.5, "sklearn.linear_model.ElasticNet:l2", glum, usage).warnings
-    assert "if it divides by Σω" in warning
+    (warning,) = convert(0.5, "celer.ElasticNet:l2", glum, usage).warnings
+    assert "if it divides by Σω, as scikit-learn's Lasso does, its coefficient there is 4 times" in warning
+
+
+def test_a_library_that_divides_by_the_sum_of_weights_converts_exactly():
+    """Lasso's α is c over the mean weight; lifelines divides by rows, whatever they weigh."""
+    from sklearn.linear_model import Lasso
+
+    rng = np.random.default_rng(4)
+    x, y = rng.normal(size=(30, 1)), rng.normal(size=30) + 3
+    usage = Usage(mean_weight=5.0)
+    found = convert(0.2, "keras.regularizers.L1", "sklearn.linear_model.Lasso", usage, "half-squared")
+    assert (found.value, found.warnings) == (pytest.approx(0.04, rel=1e-12), ())
+    assert "has the mean weight 5 as a factor" in found.note
+    heavy = Lasso(found.value, fit_intercept=False).fit(x, y, sample_weight=np.full(30, 5.0)).coef_
+    slope, curve = 5 * x[:, 0] @ y / 30, 5 * x[:, 0] @ x[:, 0] / 30
+    assert abs(slope) > 0.2
+    assert heavy == pytest.approx((slope - 0.2 * np.sign(slope)) / curve)
+    net, usage = "sklearn.linear_model.ElasticNet:l2", Usage(l1_ratio=0, mean_weight=4, feature_variance=1)
+    assert convert(0.5, net, "lifelines.CoxPHFitter", usage).value == pytest.approx(2, rel=1e-12)
+
+
+def test_what_subtracts_a_constant_says_for_which_weights_it_is_an_l1_pull():
+    found = convert(0.01, "keras.regularizers.L1", "torch_optimizer.SGDW")
+    assert "an l1 pull only where w is above 0: weights below 0 it drives away from 0" in found.note
 
 
 def test_a_printed_loss_beside_a_metric_gives_the_weights():

@@ -180,9 +180,9 @@ var explorerFormulas = (() => {
     return rest ? (full + 1) / (full / size + 1 / rest) : size;
   }
 
-  // scale = factor · Π q^exponent
+  // scale = factor · Π q^exponent, times the mean weight of the samples where the library divides by Σω
   function scaleOf(convention, setting, { rests }) {
-    let scale = convention.factor;
+    let scale = convention.factor * (convention.normalised ? setting.mean_weight ?? 1 : 1);
     for (const [name, exponent] of Object.entries(convention.counts)) {
       let quantity = quantityOf(name, setting, rests);
       if (name === "batch_size" && convention.eachBatch) quantity = meanBatch(setting);

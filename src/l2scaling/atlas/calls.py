@@ -44,7 +44,9 @@ class Call:
     def predicted(self) -> float:
         """The coefficient by the row's formula."""
         one = find(self.row)
-        return one.coefficient(self.value, Usage(**_typed({key: self.setting[key] for key in one.needs})))
+        known = {*one.needs, *(["mean_weight"] if one.normalised else [])}
+        given = {key: number for key, number in self.setting.items() if key in known}
+        return one.coefficient(self.value, Usage(**_typed(given)))
 
     @property
     def fits(self) -> bool:

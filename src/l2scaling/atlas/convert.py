@@ -117,6 +117,9 @@ def convert(
               for one in (first, last)]  # fmt: skip
     words += _momentum_words(first, last, usage)
     words += [part for one in (first, last) for part in one.note.split("; ") if part]
+    if usage.mean_weight not in (None, 1):
+        what = f"divides the loss by Σω: c against Σωℓ/N has the mean weight {usage.mean_weight:g} as a factor"
+        words += [f"{one.name} {what}" for one in (first, last) if one.normalised]
     given = [(first, value), (last, result)]
     return Conversion(
         result, known, "; ".join(dict.fromkeys(words)),
@@ -271,19 +274,18 @@ def _warnings(given: Sequence[tuple[Convention, float]], usage: Usage) -> list[s
                 "above 1 its sign turns, and above 2 it grows"
             )
     found += [
-        f"{one.name} is taken to stand beside Σωℓ/N; if it divides by Σω, as scikit-learn's Lasso and "
-        "ElasticNet do, its coefficient there is that much larger, by the mean weight"
+        f"{one.name} is taken to stand beside Σωℓ/N, as nobody measured it with weights; if it divides by Σω, "
+        f"as scikit-learn's Lasso does, its coefficient there is {usage.mean_weight:g} times as large"
         for one, _ in given
-        if usage.mean_weight not in (None, 1) and _divides_by_weights(one)
+        if usage.mean_weight not in (None, 1) and _untried_with_weights(one)
     ]
     return list(dict.fromkeys(found))
 
 
-def _divides_by_weights(one: Convention) -> bool:
-    """Whether a row is against Σωℓ/Σω, or may be, as nobody measured it with weights."""
-    weight = one.counts.get("mean_weight", 0)
-    unmeasured = not weight and "mean_weight" not in one.trial and "samples" not in one.counts
-    return one.placement == "solver" and (weight < 0 or unmeasured)
+def _untried_with_weights(one: Convention) -> bool:
+    """Whether a row stands beside a mean that nobody measured with weights of samples."""
+    known = {"mean_weight", "samples"} & one.counts.keys() or "mean_weight" in one.trial
+    return one.placement == "solver" and not known
 
 
 def _rescaled(given: Sequence[tuple[Convention, float]]) -> list[str]:

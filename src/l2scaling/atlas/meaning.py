@@ -58,7 +58,8 @@ class Convention:
 
     The coefficient is ``factor * value**power`` times the product of the quantities of the ``Usage`` named
     in ``counts``, each to its exponent: ``{"samples": -1}`` divides by N. Where samples have weights ω, the
-    mean loss is Σωℓ/N. ``least`` has the smallest quantities at which the formula holds. ``power`` is -1
+    mean loss is Σωℓ/N; ``normalised`` says that the library divides by Σω in its place, so that the
+    coefficient is multiplied by the mean weight where that is said. ``least`` has the smallest quantities at which the formula holds. ``power`` is -1
     where a larger value is a weaker penalty, and 0 where any value above zero has one effect. In the family
     ``l2`` the coefficient is c. ``formula`` says what the library does with a value called ``symbol``.
 
@@ -83,6 +84,7 @@ class Convention:
     factor: float = 1.0
     counts: Mapping[str, float] = field(default_factory=dict)
     least: Mapping[str, float] = field(default_factory=dict)
+    normalised: bool = False
     power: Literal[1, 0, -1] = 1
     placement: Placement
     stage: Stage | None = None
@@ -229,7 +231,7 @@ class Convention:
         >>> find("sklearn.linear_model.Ridge").scale(Usage(samples=500))
         0.002
         """
-        scale = self.factor
+        scale = self.factor * ((usage.mean_weight or 1.0) if self.normalised else 1.0)
         for name, least in self.least.items():
             if (given := usage.get(name, self.name)) < least:
                 what = f"{self.formula} of {self.name} is measured from {name} {least:g} on, not at {given:g}"

@@ -30,7 +30,7 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     risks = weights * np.exp(inputs @ found)
     later = times[None, :] >= times[:, None]
     centres = (later * risks) @ inputs / (later @ risks)[:, None]
-    left = (weights * events) @ (inputs - centres) / weights.sum()
+    left = (weights * events) @ (inputs - centres) / samples
     return {
         "coefficient": float(left[0] / found[0]),
         "feature_variance": float(inputs[:, 0].var(ddof=1)),

@@ -100,8 +100,11 @@ def _optimum(path: str, part: str, value: float, setting: dict[str, float]) -> d
         options |= {"l1_ratio": setting["l1_ratio"]}
     argument = "C" if name.startswith(("Logistic", "Linear", "S", "Nu")) else "alpha"
     given: Any = [value] if name.endswith("CV") else value
-    model = _call(path)(**{argument + "s" * name.endswith("CV"): given}, **options).fit(X, y)
+    weighing = np.where(np.arange(N) % 2, 0.5, 1.5) * setting.get("mean_weight", 1.0)
+    extra = {"sample_weight": weighing} if "mean_weight" in setting else {}
+    model = _call(path)(**{argument + "s" * name.endswith("CV"): given}, **options).fit(X, y, **extra)
     slopes, weights = _losses(model, kind, X, y), np.atleast_2d(model.coef_)
+    slopes = slopes * weighing if extra else slopes
     pull = (slopes.T @ X / N).reshape(weights.shape)
     family = "l1" if part.endswith("l1") or name.startswith("Lasso") else "l2"
     if name.startswith("MultiTask"):
