@@ -118,7 +118,7 @@ def convert(
     words += _momentum_words(first, last, usage)
     words += [part for one in (first, last) for part in one.note.split("; ") if part]
     if usage.mean_weight not in (None, 1):
-        what = f"divides the loss by Σω: c against Σωℓ/N has the mean weight {usage.mean_weight:g} as a factor"
+        what = f"divides by Σω: c against Σωℓ/N has the mean weight {usage.mean_weight:g} as a factor"
         words += [f"{one.name} {what}" for one in (first, last) if one.normalised]
     given = [(first, value), (last, result)]
     return Conversion(
@@ -274,8 +274,8 @@ def _warnings(given: Sequence[tuple[Convention, float]], usage: Usage) -> list[s
                 "above 1 its sign turns, and above 2 it grows"
             )
     found += [
-        f"{one.name} is taken to stand beside Σωℓ/N, as nobody measured it with weights; if it divides by Σω, "
-        f"as scikit-learn's Lasso does, its coefficient there is {usage.mean_weight:g} times as large"
+        f"{one.name} is taken to stand beside Σωℓ/N, as nobody measured it with weights; if it divides by "
+        f"Σω, as scikit-learn's Lasso does, its coefficient there is {usage.mean_weight:g} times as large"
         for one, _ in given
         if usage.mean_weight not in (None, 1) and _untried_with_weights(one)
     ]

@@ -59,9 +59,10 @@ class Convention:
     The coefficient is ``factor * value**power`` times the product of the quantities of the ``Usage`` named
     in ``counts``, each to its exponent: ``{"samples": -1}`` divides by N. Where samples have weights ω, the
     mean loss is Σωℓ/N; ``normalised`` says that the library divides by Σω in its place, so that the
-    coefficient is multiplied by the mean weight where that is said. ``least`` has the smallest quantities at which the formula holds. ``power`` is -1
-    where a larger value is a weaker penalty, and 0 where any value above zero has one effect. In the family
-    ``l2`` the coefficient is c. ``formula`` says what the library does with a value called ``symbol``.
+    coefficient is multiplied by the mean weight where that is said. ``least`` has the smallest quantities at
+    which the formula holds. ``power`` is -1 where a larger value is a weaker penalty, and 0 where any value
+    above zero has one effect. In the family ``l2`` the coefficient is c. ``formula`` says what the library
+    does with a value called ``symbol``.
 
     ``stage`` is where in a step the penalty enters; ``optimizers`` are those it can be meant for.
     ``decays`` says what is penalised unless somebody takes it out: ``biases``, ``gains`` of

@@ -45,6 +45,7 @@ QUANTITIES = {
     "outputs": _count("K", "K, outputs or classes"),
     "ratings": _count("r", "r, the ratings of the user or item"),
     "dimensions": _count("d", "d, the dimensions of an embedding or factor"),
+    "width_ratio": Quantity("m", "m, the width over that of the base model"),
     "accumulated": _count("a", "a, the mini-batches gathered for one step"),
     "mean_weight": Quantity("w̄", "w̄, the mean of the samples' weights ω, in a loss Σωℓ/N"),
     "feature_variance": Quantity("var x", "var x, the variance of the feature"),
@@ -80,6 +81,7 @@ class Usage:
     outputs: int | None = None
     ratings: int | None = None
     dimensions: int | None = None
+    width_ratio: float | None = None
     accumulated: int | None = None
     mean_weight: float | None = None
     feature_variance: float | None = None

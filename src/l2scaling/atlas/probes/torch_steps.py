@@ -1,9 +1,13 @@
 """Arguments of optimisers for torch: what decay takes in one step, or which pull it stands for."""
 
+import contextlib
 import importlib
+import importlib.util
 import math
+import sys
 from collections.abc import Callable
 from functools import cache
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,9 +39,11 @@ def run(
     if hasattr(optimizer, "train"):
         optimizer.train()
     path = [[one.detach().clone() for one in made]]
+    sampled = getattr(optimizer, "sampled_params", None)  # as IVON has it, which draws weights for a gradient
     for step in gradients:
-        for number, (one, gradient) in enumerate(zip(made, step, strict=True)):
-            one.grad = gradient.clone() + (0.0 if pull is None else float(pull[number]) * one.detach())
+        with sampled(train=True) if sampled else contextlib.nullcontext():
+            for number, (one, gradient) in enumerate(zip(made, step, strict=True)):
+                one.grad = gradient.clone() + (0.0 if pull is None else float(pull[number]) * one.detach())
         optimizer.step()
         path.append([one.detach().clone() for one in made])
     return path
@@ -147,10 +153,24 @@ def vision() -> Any:
     return operators
 
 
+def composer() -> None:
+    """Let the file of Composer's optimisers be imported without all else that its packages import."""
+    spec = importlib.util.find_spec("composer")
+    (folder,) = spec.submodule_search_locations if spec and spec.submodule_search_locations else [""]
+    for name, inside in {"composer": "", "composer.optim": "/optim", "composer.utils": "/utils"}.items():
+        sys.modules[name] = module = ModuleType(name)
+        module.__path__ = [folder + inside]
+    sys.modules["composer.utils"].dist = None  # type: ignore[attr-defined]
+    made = importlib.import_module("composer.optim.decoupled_weight_decay")
+    vars(sys.modules["composer.optim"]).update(vars(made))
+
+
 def found_at(path: str) -> Any:
     module, _, attribute = path.rpartition(".")
     if module.startswith("timm"):
         vision()
+    if module == "composer.optim" and module not in sys.modules:
+        composer()
     if module == "heavyball":  # which would compile each step for minutes
         importlib.import_module("heavyball.utils").compile_mode = None  # type: ignore[attr-defined]
     return getattr(importlib.import_module(module), attribute)
@@ -253,7 +273,8 @@ _TABLE: list[tuple[str, str, Way]] = [
     ("optimi.", "AdamW StableAdamW", STILL),
     ("optimi.", "Adan", IMPLICIT),
     ("optimi.", "AdamW:decouple_lr", Way(given=lambda on: {"decouple_lr": True, "max_lr": on["peak_rate"]})),
-    ("heavyball.", "AdamW SGD RMSprop ADOPT", Way(still=True, kind=torch.float32)),
+    ("ivon.", "IVON", Way(still=True, given=lambda on: {"ess": 1000.0})),
+    ("heavyball.", "AdamW SGD RMSprop ADOPT SOAP Muon", Way(still=True, kind=torch.float32)),
     ("bitsandbytes.optim.", "AdamW AdamW8bit Lion AdEMAMix", Way(still=True, kind=torch.float32)),
     ("bitsandbytes.optim.", "RMSprop Adagrad", Way("pull", kind=torch.float32)),
     ("bitsandbytes.optim.", "SGD", Way("pull", lambda on: {"momentum": 0.9}, kind=torch.float32)),

@@ -58,8 +58,11 @@ def write_tables(folder: Path) -> None:
 
 
 def _convention(one: Convention) -> dict[str, Any]:
-    as_it_is = ("name", "library", "argument", "family", "formula", "meaning", "note", "power", "factor")
-    return {name: getattr(one, name) for name in (*as_it_is, "counts", "needs", "least", "decays", "normalised")} | {
+    as_it_is = (
+        "name", "library", "argument", "family", "formula", "meaning", "note", "power", "factor", "counts",
+        "needs", "least", "decays", "normalised",
+    )  # fmt: skip
+    return {name: getattr(one, name) for name in as_it_is} | {
         # what has no other name on the page goes as an adaptive optimiser
         "optimizers": [name for name in ("sgd", "momentum", "adam") if name in one.optimizers] or ["adam"],
         "loss": one.own_loss,
