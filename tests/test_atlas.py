@@ -5,13 +5,15 @@ import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT, complaint, l2scaling
 
+from l2scaling import frameworks
 from l2scaling.atlas import calls as recorded
-from l2scaling.atlas.conventions import REGISTRY, find, libraries
-from l2scaling.publish.errors import RunError
+from l2scaling.atlas.conventions import REGISTRY, ConventionError, find, libraries
+from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import atlas
 from l2scaling.publish.pages import atlas_page
 from l2scaling.publish.project import Project
@@ -225,6 +227,29 @@ def test_newest_says_which_rows_a_newer_version_changed_and_leaves_the_table(mon
     assert re.fullmatch(r"optax [\d.]+ -> newest: optax cannot be installed \(no wheel\)", lines[2])
     assert re.fullmatch(r"came-pytorch [\d.]+ -> 99.1: 1 rows, each as it was", lines[3])
     assert PROJECT.results.joinpath("atlas.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["rows", "columns"])
+def test_what_has_no_coefficient_pulls_at_no_length_and_says_so(mode):
+    """The gradient of OrthogonalRegularizer is at right angles to each row, as its words say."""
+    rule = frameworks.keras().regularizers.OrthogonalRegularizer(0.1, mode=mode)
+    weights = torch.nn.Parameter(torch.tensor(np.random.default_rng(0).normal(size=(3, 4))))
+    rule(weights).backward()
+    along = (weights.grad * weights.detach()).sum(dim=1 if mode == "rows" else 0)
+    assert along.abs().max() < 1e-6 < 1e-3 < weights.grad.abs().max()
+    with pytest.raises(ConventionError, match=r"OrthogonalRegularizer has no coefficient: .*no length"):
+        find("tf.keras.regularizers.OrthogonalRegularizer")
+    assert "`keras.regularizers.OrthogonalRegularizer`" in atlas_page.atlas_page(CALLS)
+
+
+def test_a_library_is_found_by_the_name_that_it_is_imported_by_and_no_far_name_is_called_near():
+    for name, meant in {"sklearn": "scikit-learn", "pytorch": "torch", "paddle": "paddlepaddle"}.items():
+        assert atlas.named(name).name == meant
+    for far in ("x", "slim", "tf_slim"):
+        with pytest.raises(RequestError, match=f"unknown library '{far}'; allowed"):
+            atlas.named(far)
+    with pytest.raises(ConventionError, match=r"\(nearest: 'xgboost.XGBClassifier'\)"):
+        find("xgboost.XGBClasifier")
 
 
 def test_options_may_stand_before_the_libraries_and_a_library_twice_is_one():

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -25,7 +25,8 @@ class Library:
 
     ``requires`` are pinned requirements; none for a convention of our own. ``locked`` says that the book's
     own environment has it, ``torch`` that it stands on that environment's torch. ``absent`` says in words
-    why it cannot be measured here.
+    why it cannot be measured here. ``without`` has by import path what regularises without a coefficient,
+    and what it does in words.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Library:
     probe: str = ""
     absent: str = ""
     rows: tuple[Convention, ...] = ()
+    without: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def measurable(self) -> bool:
@@ -70,7 +72,7 @@ def _library(name: str, read: dict[str, Any]) -> Library:
         rows.append(Convention(**values | lists | {"trial": trial}))
     return Library(
         name, tuple(read.get("requires", ())), read.get("locked", False), read.get("torch", False),
-        read.get("probe", ""), read.get("absent", ""), tuple(rows),
+        read.get("probe", ""), read.get("absent", ""), tuple(rows), read.get("without", {}),
     )  # fmt: skip
 
 
@@ -152,9 +154,19 @@ at once; allowed: sklearn.linear_model.ElasticNet:l1 or sklearn.linear_model.Ela
         raise ConventionError(f"API {name!r} {what}; allowed: {' or '.join(found)}")
     if found:
         raise ConventionError(f"{name!r} is the name of {len(found)} arguments; allowed: {listed(found)}")
+    without = {path: words for one in libraries().values() for path, words in one.without.items()}
+    for path in matches(name, without):
+        raise ConventionError(f"{path} has no coefficient: {without[path]}; allowed: another API")
     close = [known[one] for one in near(name, known)]
     hint = f" (nearest: {close[0].name!r})" if len({one.family for one in close}) == 1 else ""
+    nearest = {one.path for one in close if _name(one) == _name(close[0])}
+    if not hint and len(nearest) == 1:  # the one path of it, with whatever parts
+        hint = f" (nearest: {nearest.pop()!r})"
     raise ConventionError(f"unknown API {name!r}{hint}; allowed: what `l2scaling atlas list` shows")
+
+
+def _name(one: Convention) -> str:
+    return one.path.rpartition(".")[2].casefold()
 
 
 def _together(found: Sequence[str]) -> bool:
@@ -162,6 +174,28 @@ def _together(found: Sequence[str]) -> bool:
     parts = [_by_name()[one] for one in found]
     shared = len(parts) == 2 and all({"l1_ratio", "l2_ratio"} & one.counts.keys() for one in parts)
     return shared or len({one.argument for one in parts}) == len(parts)
+
+
+_CALLED = {"pytorch": "torch", "tf": "tensorflow"}
+
+
+def library_named(name: str) -> Library | None:
+    """Return the library called ``name``, or imported by that name; ``None`` if there is none.
+
+    >>> library_named("sklearn").name, library_named("PyTorch").name, library_named("tf_slim")
+    ('scikit-learn', 'torch', None)
+    """
+    asked = re.sub(r"[-_.]+", "-", name.casefold())
+    if name in libraries():
+        return libraries()[name]
+    for one in libraries().values():
+        paths = {_CALLED.get(asked, asked)} & {
+            re.sub(r"[-_.]+", "-", known.casefold())
+            for known in (one.name, *(row.library for row in one.rows))
+        }
+        if paths:
+            return one
+    return None
 
 
 def library_conventions() -> list[Convention]:

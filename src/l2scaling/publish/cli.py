@@ -23,7 +23,7 @@ from l2scaling.evidence import number
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import atlas, controls, reproduce, results, robustness, stated, sweep
 from l2scaling.publish.pages import citation, pdf, release, site
-from l2scaling.publish.project import PROFILES, Project, find_project, title, unknown
+from l2scaling.publish.project import PROFILES, Project, find_project, title
 from l2scaling.publish.runs import executed
 from l2scaling.publish.runs.parameters import declared, real
 from l2scaling.publish.runs.provenance import is_fresh
@@ -349,17 +349,15 @@ def _atlas_measure(project: Project, options: argparse.Namespace) -> Iterable[st
 
 def _atlas_list(_: Project, options: argparse.Namespace) -> Iterable[str]:
     """List what arguments mean, of all libraries if none is named."""
-    known = conventions.libraries()
-    for name in options.libraries:
-        if name not in known:
-            raise unknown("library", name, known)
+    asked = [atlas.named(name) for name in options.libraries]
+    libraries = conventions.libraries()
     rows = [
         {
             "argument": f"{one.path}({one.argument})", "name": one.name, "family": one.family,
             "coefficient": one.meaning, "default": one.default, "library": name,
         }
-        for name, library in known.items()
-        if not options.libraries or name in options.libraries
+        for name, library in libraries.items()
+        if not asked or library in asked
         for one in library.rows
     ]  # fmt: skip
     return _shown(rows, options.json, ["name", "argument", "family", "coefficient", "default"])

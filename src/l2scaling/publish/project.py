@@ -24,10 +24,13 @@ MOST_TEXT = 2**18
 TOC_FORM = "a table of contents of Jupyter Book"
 
 
-def unknown(kind: str, name: str, allowed: Iterable[str]) -> RequestError:
-    """Return the error for a name that is not among the allowed ones, with the nearest."""
+def unknown(kind: str, name: str, allowed: Iterable[str], cutoff: float = 0.5) -> RequestError:
+    """Return the error for a name that is not among the allowed ones, with the nearest.
+
+    ``cutoff`` is how near that has to be, of 1 for the same name.
+    """
     allowed = list(allowed)
-    near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, allowed, n=1, cutoff=cutoff)
     hint = f" (nearest: {near[0]!r})" if near else ""
     return RequestError(f"unknown {kind} {name!r}{hint}; allowed: {', '.join(allowed) or 'none'}")
 

@@ -1,5 +1,7 @@
 """The weight_decay of ``mup``: what a step takes of a wide network's matrix and bias, or pulls at them."""
 
+from typing import Any
+
 import mup
 import numpy as np
 import torch
@@ -31,7 +33,7 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     rates = {id(one): group["lr"] for group in optimizer.param_groups for one in group["params"]}
     optimizer.step()
 
-    def found(one: torch.Tensor) -> float:
+    def found(one: Any) -> float:
         old = before[id(one)]
         if kind != "MuAdam":
             return float(((old - one.detach()) * old).sum() / old.square().sum() / rate)

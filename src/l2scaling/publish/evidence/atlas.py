@@ -23,7 +23,7 @@ from pathlib import Path
 from l2scaling import atlas
 from l2scaling.atlas import calls as table
 from l2scaling.atlas.calls import COLUMNS, Asked, Call, asked, departures, trials
-from l2scaling.atlas.conventions import Library, libraries
+from l2scaling.atlas.conventions import Library, libraries, library_named
 from l2scaling.atlas.quantities import QUANTITIES
 from l2scaling.publish import locks
 from l2scaling.publish.errors import RequestError, RunError
@@ -86,12 +86,18 @@ def _kept(library: Library, calls: Sequence[Call]) -> set[Asked]:
 
 def require_library(name: str) -> Library:
     """Return a library of the atlas that can be measured, or raise ``RequestError``."""
-    known = {key: one for key, one in libraries().items() if one.probe or one.absent}
-    if name not in known:
-        raise unknown("library", name, known)
-    if known[name].absent:
-        raise RequestError(f"{name} cannot be measured: {known[name].absent}; allowed: {', '.join(known)}")
-    return known[name]
+    found = named(name)
+    if not found.measurable:
+        why = found.absent or "its rows are of nobody's code"
+        raise RequestError(f"{name} cannot be measured: {why}; allowed: {', '.join(measurable())}")
+    return found
+
+
+def named(name: str) -> Library:
+    """Return a library of the atlas by its name or by that of its import, or raise ``RequestError``."""
+    if found := library_named(name):
+        return found
+    raise unknown("library", name, libraries(), cutoff=0.75)
 
 
 def measurable() -> list[str]:

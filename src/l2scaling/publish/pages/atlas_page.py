@@ -63,7 +63,9 @@ def atlas_page(calls: Sequence[Call]) -> str:
         "## What else a step does to them\n",
         *_behaviours(known),
         *(["## Not measured\n", *(f"- `{one.name}`: {one.absent}" for one in absent), ""] if absent else []),
-        "## The table\n",
+        "## Without a coefficient\n",
+        *(f"- `{path}`: {words}" for one in known for path, words in one.without.items()),
+        "\n## The table\n",
         "{.stacked .atlas}",
         table(HEAD, [_row(library, row, by_row.get(row.name, [])) for library, row in rows]),
     ]
