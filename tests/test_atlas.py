@@ -1,7 +1,10 @@
 """The atlas: every formula against recorded calls, what the lock has against live ones, and the command."""
 
 import json
+import math
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,7 +15,9 @@ from conftest import ROOT, complaint, l2scaling
 
 from l2scaling import frameworks
 from l2scaling.atlas import calls as recorded
+from l2scaling.atlas import situations
 from l2scaling.atlas.conventions import REGISTRY, ConventionError, find, libraries
+from l2scaling.atlas.quantities import Usage
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.evidence import atlas
 from l2scaling.publish.pages import atlas_page
@@ -140,6 +145,7 @@ def test_what_is_measured_already_is_not_measured_again(tmp_path):
     (tmp_path / "results").mkdir()
     assert atlas.stale(project) == [one.name for one in MEASURED]
     atlas.write_calls(project, CALLS)
+    atlas.write_situations(project, TRIED)
     assert atlas.stale(project) == []
 
 
@@ -156,6 +162,7 @@ def test_a_call_under_other_quantities_than_its_row_asks_for_is_stale(tmp_path, 
     (tmp_path / "results").mkdir()
     moved = {quantity: 77.0}
     calls = [replace(one, setting=one.setting | moved) if one.row == row else one for one in CALLS]
+    atlas.write_situations(project, TRIED)
     atlas.write_calls(project, calls)
     assert atlas.stale(project) == asks_again
 
@@ -227,6 +234,67 @@ def test_newest_says_which_rows_a_newer_version_changed_and_leaves_the_table(mon
     assert re.fullmatch(r"optax [\d.]+ -> newest: optax cannot be installed \(no wheel\)", lines[2])
     assert re.fullmatch(r"came-pytorch [\d.]+ -> 99.1: 1 rows, each as it was", lines[3])
     assert PROJECT.results.joinpath("atlas.csv").read_bytes() == before
+
+
+TRIED = atlas.read_situations(PROJECT)
+TRYING = [one for one in MEASURED if atlas.tries_situations(one)]
+
+
+def test_what_becomes_of_decay_is_tried_for_every_row_of_a_probe_that_can_and_starts_as_the_formula_says():
+    tried = {one.row: one for one in TRIED}
+    assert list(tried) == [row.name for library in TRYING for row in library.rows]
+    compared = 0
+    for one in TRIED:
+        row, (value, setting) = find(one.row), recorded.trials(find(one.row))[0]
+        still = one.shares["still"]
+        alone = row.family == "decoupled" and row.stage == "beside the step" and isinstance(still, float)
+        alone = alone and "zero gradient" not in row.behaviour  # where a rule by angle holds decay back
+        if alone and not row.counts and setting.get("steps", 1) == 1 and not math.isnan(still) and still:
+            expected = setting["learning_rate"] * row.coefficient(value, Usage())
+            if "/" not in row.formula:
+                compared += 1
+                assert still == pytest.approx(expected, rel=2e-3), one.row
+    assert compared > 100
+
+
+def test_a_table_of_situations_is_read_as_it_was_written_and_what_lacks_one_is_stale(tmp_path):
+    project = Project(tmp_path)
+    (tmp_path / "results").mkdir()
+    atlas.write_calls(project, CALLS)
+    assert atlas.stale(project) == [one.name for one in TRYING]
+    atlas.write_situations(project, TRIED)
+    assert atlas.stale(project) == []
+    assert [repr(one) for one in atlas.read_situations(project)] == [repr(one) for one in TRIED]
+
+
+def test_a_probe_is_asked_for_each_situation_and_its_errors_are_answers(tmp_path):
+    """The long ones at the share of 0.001, whatever the first step takes."""
+    probe = tmp_path / "one.py"
+    probe.write_text(
+        "def situation(name, value, setting, *, slower=1.0, frozen=False, twice=False, **words):\n"
+        "    if frozen:\n"
+        "        raise KeyError(name)\n"
+        "    return None if twice else slower * value * setting['learning_rate']\n"
+    )
+    request = {"row": "a", "value": 0.5, "setting": {"learning_rate": 0.1}, "situations": True}
+    driver = ROOT / "src" / "l2scaling" / "atlas" / "probes" / "driver.py"
+    command = [sys.executable, str(driver), str(probe), "numpy"]
+    done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[1])
+    assert list(found) == list(situations.SITUATIONS)
+    assert (found["still"], found["slower"], found["tied"]) == (0.05, pytest.approx(0.005), None)
+    assert (found["frozen"], found["bfloat16"]) == ("KeyError", pytest.approx(0.001))
+
+
+def test_sentences_name_the_rows_that_do_otherwise():
+    one = next(one for one in TRIED if one.row == "lion_pytorch.Lion")
+    other = replace(one, row="another.Lion", shares=one.shares | {"unused": one.shares["still"]})
+    lines = situations.summary([one, one, other])
+    assert "a parameter whose gradient is None is left alone; is decayed: `Lion`" in lines
+    assert "a frozen parameter with a gradient that was left is decayed" in lines
+    assert "at a share of 0.001 a step a weight in bfloat16 loses nothing" in lines
+    page = atlas_page.atlas_page(CALLS, TRIED)
+    assert "  - a tensor that is listed twice is decayed more than once" in page
 
 
 @pytest.mark.parametrize("mode", ["rows", "columns"])

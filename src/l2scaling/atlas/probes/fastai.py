@@ -13,6 +13,16 @@ from fastai.learner import Learner
 Tensors = list[Any]
 
 
+def _made(name: str, value: float, setting: dict[str, float], coupled: bool, made: Tensors) -> Any:
+    if name == "OptimWrapper":
+        given: dict[str, Any] = {"opt": torch.optim.SGD if coupled else torch.optim.AdamW}
+        given["weight_decay"] = value
+    else:
+        given = {"wd": value, "decouple_wd": not coupled}
+        given |= {"trust_coeff": setting["trust"]} if "trust" in setting else {}
+    return getattr(optimizers, name)(made, lr=setting["learning_rate"], **given)
+
+
 def steps(
     name: str, value: float, setting: dict[str, float], coupled: bool, gradients: Tensors | None
 ) -> tuple[Tensors, Tensors, Tensors]:
@@ -21,13 +31,7 @@ def steps(
     parts = [torch.tensor(rng.normal(size=shape)) for shape in ((2, count // 2), (3,), (3,))]
     parts = [one * setting.get("weight_rms", 1.0) / one.square().mean().sqrt() for one in parts]
     made = [torch.nn.Parameter(one) for one in parts]
-    if name == "OptimWrapper":
-        given: dict[str, Any] = {"opt": torch.optim.SGD if coupled else torch.optim.AdamW}
-        given["weight_decay"] = value
-    else:
-        given = {"wd": value, "decouple_wd": not coupled}
-        given |= {"trust_coeff": setting["trust"]} if "trust" in setting else {}
-    optimizer = getattr(optimizers, name)(made, lr=setting["learning_rate"], **given)
+    optimizer = _made(name, value, setting, coupled, made)
     before: Tensors = []
     for _ in range(int(setting.get("steps", 1))):
         before = [one.detach().clone() for one in made]
@@ -97,3 +101,32 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
         before, after, _ = steps(kind, value, setting, False, None)
         found = shares(before, after, setting["learning_rate"])
     return dict(zip(("coefficient", "bias", "gain"), found, strict=True))
+
+
+def situation(
+    name: str, value: float, setting: dict[str, float], *, size: float = 1.0, slower: float = 1.0,
+    steps: int = 1, gradient: bool = True, frozen: bool = False, clipped: bool = False, twice: bool = False,
+    narrow: bool = False,
+) -> float | None:  # fmt: skip
+    """Return the share that steps without data gradient take of a matrix; ``None`` if that is not tried."""
+    path, _, part = name.removeprefix("fastai.").partition(":")
+    kind = path.rpartition(".")[2]
+    if path.startswith("learner"):
+        return None
+    torch.manual_seed(0)
+    drawn = torch.randn(2, 3, dtype=torch.float64)
+    held = torch.bfloat16 if narrow else torch.float64
+    made = [torch.nn.Parameter(one.to(held)) for one in (size * drawn, drawn)]
+    optimizer = _made(
+        kind, value, setting, bool(part) and kind != "Larc", [made[0], *made] if twice else made
+    )
+    optimizer.set_hyper("lr", setting["learning_rate"] * slower)
+    before = made[0].detach().double().clone()
+    for _ in range(steps):
+        made[0].grad = torch.zeros_like(made[0]) if gradient else None
+        made[1].grad = (100.0 if clipped else 0.0) * torch.ones_like(made[1])
+        made[0].requires_grad_(not frozen)
+        if clipped:
+            torch.nn.utils.clip_grad_norm_(made, 1e-3)
+        optimizer.step()
+    return float(((before - made[0].detach().double()) * before).sum() / before.square().sum())

@@ -53,3 +53,32 @@ def _step(
         made = optimizer.apply_gradients({"w": push}, made)
         mx.eval(made, optimizer.state)
     return np.array(before, dtype=float), np.array(made["w"], dtype=float)
+
+
+def situation(
+    name: str, value: float, setting: dict[str, float], *, size: float = 1.0, slower: float = 1.0,
+    steps: int = 1, gradient: bool = True, frozen: bool = False, clipped: bool = False, twice: bool = False,
+    narrow: bool = False,
+) -> float | None:  # fmt: skip
+    """Return the share that steps without data gradient take of a matrix; ``None`` if that is not tried."""
+    if frozen or twice:  # a tree lists nothing twice, and what is frozen is in no tree
+        return None
+    path, _, part = name.partition(":")
+    short, kind = path.rpartition(".")[2], mx.bfloat16 if narrow else mx.float32
+    start = np.random.default_rng(0).uniform(0.5, 2.0, (3, 2)) * np.array([1.0, -1.0])
+    words = {"relative_step": part == "relative_step"} if short == "Adafactor" else {}
+    mx.set_default_device(mx.cpu)
+    call = getattr(mlx.optimizers, short)
+    optimizer = call(learning_rate=setting["learning_rate"] * slower, weight_decay=value, **words)
+    made = {"w": mx.array(size * start).astype(kind), "other": mx.array(start).astype(kind)}
+    before = np.array(made["w"].astype(mx.float32), dtype=float)
+    for _ in range(steps):
+        pushes = {"w": 0 * made["w"], "other": (100.0 if clipped else 0.0) * made["other"]}
+        if not gradient:
+            del pushes["w"]
+        if clipped:
+            pushes, _ = mlx.optimizers.clip_grad_norm(pushes, 1e-3)
+        made = made | optimizer.apply_gradients(pushes, made)
+        mx.eval(made, optimizer.state)
+    after = np.array(made["w"].astype(mx.float32), dtype=float)
+    return float(((before - after) * before).sum() / (before**2).sum())

@@ -70,3 +70,35 @@ def _step(
         optimizer.step()
         optimizer.clear_grad()
     return before, made.numpy()
+
+
+def situation(
+    name: str, value: float, setting: dict[str, float], *, size: float = 1.0, slower: float = 1.0,
+    steps: int = 1, gradient: bool = True, frozen: bool = False, clipped: bool = False, twice: bool = False,
+    narrow: bool = False,
+) -> float | None:  # fmt: skip
+    """Return the share that steps without data gradient take of a matrix; ``None`` if that is not tried."""
+    if narrow:  # which CPUs have no kernels for
+        return None
+    path, _, part = name.partition(":")
+    short, kind = path.rpartition(".")[2], "float64"
+    start = np.random.default_rng(0).uniform(0.5, 2.0, (3, 2)) * np.array([1.0, -1.0])
+    decay: Any = getattr(paddle.regularizer, short)(value) if short.endswith("Decay") else value
+    attr = paddle.ParamAttr(regularizer=decay) if part == "ParamAttr" else None
+    made, other = (paddle.create_parameter(start.shape, kind, attr=one) for one in (attr, None))
+    made.set_value(paddle.to_tensor(size * start).astype(kind))
+    words = {"lamb_weight_decay" if short == "Lamb" else "weight_decay": None if attr else decay}
+    if short == "ASGD":
+        words["batch_num"] = 1
+    optimizer = getattr(paddle.optimizer, "SGD" if short.endswith("Decay") else short)(
+        learning_rate=setting["learning_rate"] * slower, parameters=[made, other, *([made] * twice)],
+        grad_clip=paddle.nn.ClipGradByGlobalNorm(1e-3) if clipped else None, **words,
+    )  # fmt: skip
+    before = made.astype("float64").numpy().copy()
+    for _ in range(steps):
+        loss = (other * (100.0 if clipped else 0.0)).sum()
+        (loss + (made * 0.0).sum() if gradient else loss).backward()
+        made.stop_gradient = frozen
+        optimizer.step()
+        optimizer.clear_grad()
+    return float(((before - made.astype("float64").numpy()) * before).sum() / (before**2).sum())

@@ -176,8 +176,8 @@ def found_at(path: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
-def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, float]:
-    """Return the coefficients of a matrix, a bias and a gain."""
+def maker(name: str, setting: dict[str, float]) -> Make:
+    """Return what makes an optimiser of tensors and a value, as a row and its setting ask."""
     path, _, part = name.partition(":")
     way, optimizer, rate = WAYS.get(name, Way()), found_at(path), setting["learning_rate"]
 
@@ -202,6 +202,12 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
                 group["lr"] = rate
         return done
 
+    return make
+
+
+def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, float]:
+    """Return the coefficients of a matrix, a bias and a gain."""
+    way, rate, make = WAYS.get(name, Way()), setting["learning_rate"], maker(name, setting)
     parts, gradients = start(setting, way)
     if way.asks == "pull":
         found = pulls(make, value, parts, gradients)
@@ -212,6 +218,39 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     else:
         found = [one / rate for one in shares(make, value, parts, gradients, way.asks == "implicit")]
     return dict(zip(("coefficient", "bias", "gain"), found, strict=False))
+
+
+def situation(
+    name: str, value: float, setting: dict[str, float], *, size: float = 1.0, slower: float = 1.0,
+    steps: int = 1, gradient: bool = True, frozen: bool = False, clipped: bool = False, twice: bool = False,
+    narrow: bool = False,
+) -> float | None:  # fmt: skip
+    """Return the share that steps without data gradient take of a matrix; ``None`` if that is not tried."""
+    way, make = WAYS.get(name, Way()), maker(name, setting)
+    parts, gradients = start(setting, way)
+    if (twice and name.startswith((FACTORY, OTHER))) or (len(parts) == 1 and (clipped or not gradient)):
+        return None
+    steps = max(steps, int(setting.get("steps", 1)))
+    kind = torch.bfloat16 if narrow else way.kind
+    torch.manual_seed(0)
+    made = [torch.nn.Parameter((size * one).to(kind)) for one in parts]
+    optimizer = make([made[0], *made] if twice else made, value)
+    if hasattr(optimizer, "train"):
+        optimizer.train()
+    for group in optimizer.param_groups:
+        group["lr"] *= slower
+    before = made[0].detach().double().clone()
+    sampled = getattr(optimizer, "sampled_params", None)
+    for _ in range(steps):
+        with sampled(train=True) if sampled else contextlib.nullcontext():
+            for one, other in zip(made, gradients[0], strict=True):
+                one.grad = 100 * other.to(kind) if clipped else torch.zeros_like(one)
+            made[0].grad = torch.zeros_like(made[0]) if gradient else None
+            made[0].requires_grad_(not frozen)
+            if clipped:
+                torch.nn.utils.clip_grad_norm_(made, 1e-3)
+        optimizer.step()
+    return float(((before - made[0].detach().double()) * before).sum() / before.square().sum())
 
 
 FACTORY, OTHER = "timm.optim.create_optimizer_v2", "pytorch_optimizer.create_optimizer"

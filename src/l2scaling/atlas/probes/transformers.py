@@ -20,6 +20,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 NORMS: dict[str, Any] = {
     "BatchNorm": torch.nn.BatchNorm1d,
+    "RMSNorm": torch.nn.RMSNorm,
     "GroupNorm": lambda size: torch.nn.GroupNorm(1, size),
 }
 

@@ -8,6 +8,7 @@ import contextlib
 import csv
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -15,16 +16,19 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from l2scaling import atlas
 from l2scaling.atlas import calls as table
+from l2scaling.atlas import situations
 from l2scaling.atlas.calls import COLUMNS, Asked, Call, asked, departures, trials
-from l2scaling.atlas.conventions import Library, libraries, library_named
+from l2scaling.atlas.conventions import Convention, Library, libraries, library_named
 from l2scaling.atlas.quantities import QUANTITIES
+from l2scaling.atlas.situations import Situations
 from l2scaling.publish import locks
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.project import Project, unknown, write_whole, writing
@@ -41,11 +45,14 @@ def read_calls(project: Project) -> list[Call]:
     return table.read_calls(table_path(project))
 
 
+def read_situations(project: Project) -> list[Situations]:
+    """Return what becomes of decay in situations, as the table has it."""
+    return situations.read(situations_path(project))
+
+
 def write_calls(project: Project, found: Sequence[Call]) -> Path:
     """Write the table, in the order of the atlas."""
-    order = {
-        row.name: number for number, row in enumerate(row for one in libraries().values() for row in one.rows)
-    }
+    order = {row.name: number for number, row in enumerate(_rows())}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -64,11 +71,14 @@ def stale(project: Project) -> list[str]:
     by_library: dict[str, list[Call]] = {}
     for one in read_calls(project):
         by_library.setdefault(one.library, []).append(one)
-    return [
-        name
-        for name, library in libraries().items()
-        if library.measurable and _kept(library, by_library.get(name, [])) != _wanted(library)
-    ]
+    tried = {one.row for one in read_situations(project)}
+
+    def lacks(library: Library) -> bool:
+        if _kept(library, by_library.get(library.name, [])) != _wanted(library):
+            return True
+        return tries_situations(library) and not {row.name for row in library.rows} <= tried
+
+    return [name for name, library in libraries().items() if library.measurable and lacks(library)]
 
 
 def _wanted(library: Library) -> set[Asked]:
@@ -132,6 +142,7 @@ def measure(project: Project, names: Sequence[str], *, again: bool = False) -> l
     for library in _chosen(names, rest):
         try:
             calls = measure_library(project, library, newest=False)
+            tried = measure_situations(project, library) if tries_situations(library) else None
         except RunError as error:
             failed.append(str(error))
             continue
@@ -139,6 +150,9 @@ def measure(project: Project, names: Sequence[str], *, again: bool = False) -> l
         with locks.exclusive(project, table_path(project)):
             others = [one for one in read_calls(project) if one.library != library.name]
             write_calls(project, others + calls)
+            if tried is not None:
+                rest_of = [one for one in read_situations(project) if one.library != library.name]
+                write_situations(project, rest_of + tried)
         gone = departures(calls)
         failed += gone
         if again and not gone:
@@ -187,31 +201,17 @@ def pinned(library: Library) -> str:
     return metadata.version(_distribution(first)) if library.locked else first.partition("==")[2]
 
 
+Request = tuple[Convention, float, dict[str, float]]
+
+
 def measure_library(project: Project, library: Library, *, newest: bool) -> list[Call]:
     """Return the calls of one library, or raise ``RunError`` if it cannot be had or a call fails."""
-    python = _python(project, library, newest=newest)
     requests = [(row, value, setting) for row in library.rows for value, setting in trials(row)]
-    lines = [
-        json.dumps({"row": row.name, "value": value, "setting": setting}) for row, value, setting in requests
-    ]
-    distribution = _distribution(library.requires[0])
-    probes = Path(atlas.__file__).parent / "probes"
-    command = [str(python), str(probes / "driver.py"), str(probes / f"{library.probe}.py"), distribution]
-    with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            command, input="\n".join(lines) + "\n", capture_output=True, text=True, encoding="utf-8",
-            env=private.environment(Path(folder), os.environ), cwd=folder,
-        )  # fmt: skip
-    answers = done.stdout.splitlines()
-    if len(answers) != len(requests) + 1:
-        last = (done.stderr.strip().splitlines() or ["no word of it"])[-1]
-        raise RunError(f"{library.name}: its probe ended after {max(0, len(answers) - 1)} calls ({last})")
-    version, today = json.loads(answers[0])[distribution], datetime.now(UTC).date().isoformat()
+    version, today, answers = _asked(project, library, requests, newest=newest)
     calls = []
-    for (row, value, setting), line in zip(requests, answers[1:], strict=True):
-        answer = json.loads(line)
-        if "error" in answer or answer.get("coefficient") is None:
-            raise RunError(f"{row.name} at {value:g}, {setting}: {answer.get('error', 'no coefficient')}")
+    for (row, value, setting), answer in zip(requests, answers, strict=True):
+        if answer.get("coefficient") is None:
+            raise RunError(f"{row.name} at {value:g}, {setting}: no coefficient")
         shown = {key: number for key, number in answer.items() if key in QUANTITIES}
         if asked(row, value, setting | shown) != asked(row, value, setting):
             raise RunError(
@@ -221,6 +221,88 @@ def measure_library(project: Project, library: Library, *, newest: bool) -> list
         rest = (answer["coefficient"], answer.get("bias"), answer.get("gain"))
         calls.append(Call(row.name, library.name, version, today, value, setting | shown, *rest))
     return calls
+
+
+def situations_path(project: Project) -> Path:
+    """Return where is kept what becomes of decay in situations."""
+    return project.results / "atlas-situations.csv"
+
+
+def tries_situations(library: Library) -> bool:
+    """Whether a library's probe can try situations."""
+    return library.measurable and "\ndef situation(" in _probe(library.probe).read_text("utf-8")
+
+
+def measure_situations(project: Project, library: Library) -> list[Situations]:
+    """Return what becomes of decay in situations, a row an argument; ``RunError`` if that fails."""
+    requests = [(row, *trials(row)[0]) for row in library.rows]
+    version, today, answers = _asked(project, library, requests, newest=False, in_situations=True)
+    return [
+        Situations(row.name, library.name, version, today, _tried(answer))
+        for (row, _, _), answer in zip(requests, answers, strict=True)
+    ]
+
+
+def _tried(answer: Mapping[str, Any]) -> dict[str, float | str]:
+    return {what: math.nan if share is None else share for what, share in answer.items()}
+
+
+def write_situations(project: Project, found: Sequence[Situations]) -> Path:
+    """Write their table, in the order of the atlas."""
+    order = {row.name: number for number, row in enumerate(_rows())}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(situations.COLUMNS)
+    for one in sorted(found, key=lambda one: order.get(one.row, len(order))):
+        shares = (one.shares.get(what, math.nan) for what in situations.SITUATIONS)
+        cells = (
+            share if isinstance(share, str) else "" if math.isnan(share) else f"{share:.6g}"
+            for share in shares
+        )
+        writer.writerow([one.row, one.library, one.version, one.date, *cells])
+    path = situations_path(project)
+    with writing(path):
+        return write_whole(path, text.getvalue())
+
+
+def _rows() -> Iterator[Convention]:
+    return (row for one in libraries().values() for row in one.rows)
+
+
+def _probe(name: str) -> Path:
+    return Path(atlas.__file__).parent / "probes" / f"{name}.py"
+
+
+def _asked(
+    project: Project,
+    library: Library,
+    requests: Sequence[Request],
+    *,
+    newest: bool,
+    in_situations: bool = False,
+) -> tuple[str, str, list[dict[str, Any]]]:
+    """Return version, date, and the answers of a library's probe; ``RunError`` where one is missing."""
+    python = _python(project, library, newest=newest)
+    lines = [
+        json.dumps({"row": row.name, "value": value, "setting": setting, "situations": in_situations})
+        for row, value, setting in requests
+    ]
+    distribution = _distribution(library.requires[0])
+    command = [str(python), str(_probe("driver")), str(_probe(library.probe)), distribution]
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            command, input="\n".join(lines) + "\n", capture_output=True, text=True, encoding="utf-8",
+            env=private.environment(Path(folder), os.environ), cwd=folder,
+        )  # fmt: skip
+    answers = done.stdout.splitlines()
+    if len(answers) != len(requests) + 1:
+        last = (done.stderr.strip().splitlines() or ["no word of it"])[-1]
+        raise RunError(f"{library.name}: its probe ended after {max(0, len(answers) - 1)} calls ({last})")
+    found = [json.loads(line) for line in answers[1:]]
+    for (row, value, setting), answer in zip(requests, found, strict=True):
+        if "error" in answer:
+            raise RunError(f"{row.name} at {value:g}, {setting}: {answer['error']}")
+    return json.loads(answers[0])[distribution], datetime.now(UTC).date().isoformat(), found
 
 
 def _distribution(requirement: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from l2scaling.atlas.calls import Call
 from l2scaling.atlas.conventions import FAMILIES, Convention, Library, libraries
 from l2scaling.atlas.quantities import QUANTITIES, RESTS, symbol
+from l2scaling.atlas.situations import Situations, summary
 from l2scaling.publish.pages.ledger import table
 
 HEAD = "argument | family | coefficient | counts | default | what it decays | what the library does"
@@ -42,8 +43,11 @@ SHORT = (
 """The rows whose traps the page shows first: much used, and far from what one would guess."""
 
 
-def atlas_page(calls: Sequence[Call]) -> str:
-    """Return how many arguments of how many libraries were measured, their traps, and the table of all."""
+def atlas_page(calls: Sequence[Call], tried: Sequence[Situations] = ()) -> str:
+    """Return how many arguments of how many libraries were measured, their traps, and the table of all.
+
+    ``tried`` is what became of decay in situations, which is told in sentences on each library.
+    """
     known = [one for one in libraries().values() if one.rows and one.requires]
     rows = [(library, row) for library in known for row in library.rows]
     by_row: dict[str, list[Call]] = {}
@@ -61,7 +65,7 @@ def atlas_page(calls: Sequence[Call]) -> str:
         *(line for name, line in traps.items() if name not in SHORT),
         "```\n",
         "## What else a step does to them\n",
-        *_behaviours(known),
+        *_behaviours(known, tried),
         *(["## Not measured\n", *(f"- `{one.name}`: {one.absent}" for one in absent), ""] if absent else []),
         "## Without a coefficient\n",
         *(f"- `{path}`: {words}" for one in known for path, words in one.without.items()),
@@ -110,12 +114,16 @@ def _decayed(row: Convention) -> str:
     return "; ".join(words) or _plain(row.biases)
 
 
-def _behaviours(known: Iterable[Library]) -> list[str]:
+def _behaviours(known: Iterable[Library], tried: Sequence[Situations]) -> list[str]:
     lines = []
     for library in known:
         rows = [row for row in library.rows if row.behaviour]
-        if rows:
+        mine = [one for one in tried if one.library == library.name]
+        if rows or mine:
             lines.append(f"```{{dropdown}} {library.name}")
+            if mine:
+                lines.append(f"- measured in a first step of version {mine[-1].version}, {mine[-1].date}:")
+                lines += [f"  - {sentence}" for sentence in summary(mine)]
             for row in rows:
                 told = "; ".join(f"*{what}*: {_plain(words)}" for what, words in row.behaviour.items())
                 lines.append(f"- {_link(row)}: {told}")

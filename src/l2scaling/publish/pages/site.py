@@ -164,7 +164,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
         "sizes": ledger.sizes_table(claims, titles, numbers),
-        "atlas": atlas_page.atlas_page(atlas.read_calls(project)),
+        "atlas": atlas_page.atlas_page(atlas.read_calls(project), atlas.read_situations(project)),
         "atlas-symbols": atlas_page.symbols_table(),
         "reference": api.reference_page(project, written, titles, owed),
         "cite-book": citation.boxes(references["book"], "book"),
