@@ -588,6 +588,7 @@ BREAKS = [
     ("count + biases.count + gains.count", "count + biases.count"),
     ("state.samples / state.batchSize", "state.batchSize"),
     ("state.widthSteps + 4", "state.widthSteps + 3"),
+    ("convention.normalised ? setting.mean_weight ?? 1 : 1", "1"),
     ('coefficient : coefficient * tracked', 'coefficient : pull'),
 ]  # fmt: skip
 
