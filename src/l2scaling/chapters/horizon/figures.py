@@ -98,16 +98,17 @@ def shares(
 def recipes(found: Sequence[Recipe], least: float = 1e-2) -> Picture:
     """Draw how often decay acts in each recipe; those below ``least`` stand at the left edge."""
     figure, (axes,) = subplots(1, height=0.26 * len(found) + 1.3)
-    colors = dict(zip(FIELDS, COLORS, strict=False))
+    looks = dict(styled(FIELDS))
     for place, one in enumerate(found):
-        shown, mark = max(one.horizon, least), "<" if one.horizon < least else "o"
-        axes.plot(shown, place, mark, color=colors[one.field], mfc="none", ms=6)
-    for field, color in colors.items():
-        axes.plot([], [], "o", color=color, mfc="none", label=field)
+        axes.plot(max(one.horizon, least), place, **looks[one.field])
+        if one.horizon < least:
+            axes.annotate("< ", (least, place), ha="right", va="center")
+    for field, look in looks.items():
+        axes.plot([], [], **look, label=field)
     for share in (0.5, 0.01):
         axes.axvline(-np.log(share) / 2, color="0.4", linestyle=":", linewidth=1)
         axes.annotate(f"{share:.0%} of Σw² left", (-np.log(share) / 2, -0.45), fontsize=7, color="0.3")
-    axes.set(xscale="log", xlabel="κ, how often decay acts in the whole training")
+    axes.set(xscale="log", xlim=(least / 2, None), xlabel="κ, how often decay acts in the whole training")
     rows(axes, [one.name for one in found], fontsize="small")
     legend(figure, 4)
     told = "; ".join(f"{one.name} {one.horizon:.2g}" for one in found)

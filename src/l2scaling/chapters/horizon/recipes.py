@@ -108,8 +108,7 @@ def table(recipes: Sequence[Recipe]) -> str:
 
     Steps that follow from data and batch have a sign for *about*.
     """
-    head = ("recipe", "source", "decay", "peak η", "λ", "schedule", "steps", "κ",
-            "left of a weight", "of Σw²", "the start's part")  # fmt: skip
+    head = ("recipe", "decay", "peak η", "λ", "schedule", "steps", "κ", "left of Σw²", "the start's part")
     lines = [head, ("---",) * len(head), *(_line(one) for one in recipes)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -117,15 +116,13 @@ def table(recipes: Sequence[Recipe]) -> str:
 def _line(one: Recipe) -> tuple[str, ...]:
     warm, falls = "warm-up, " if one.warm else "", f" to {one.last:.0%}" if one.last else ""
     return (
-        one.name,
-        f"{{cite}}`{one.cite}`, {one.where}",
+        f"{one.name} {{cite}}`{one.cite}`, {one.where}",
         "decoupled" if one.momentum is None else f"L2, momentum {one.momentum:g}",
         f"{one.learning_rate:g}",
         f"{one.decay:g}",
         f"{warm}{one.schedule}{falls}",
         f"{'≈ ' if one.derived else ''}{one.count:,}",
         f"{one.horizon:.2g}",
-        f"{one.left:.2g}",
         f"{one.left**2:.2g}",
         one.fear,
     )
