@@ -77,6 +77,22 @@ def kept(way: str, share: float, steps: int, count: int = 10_000, seed: int = 0)
     return np.array([((one * own).sum() / (own * own).sum()).item() for one, own in parts])
 
 
+def pace(dtype: str, share: float, steps: int = 2000, count: int = 10_000, seed: int = 0) -> float:
+    """Return how fast AdamW decays idle weights of a data type, over how fast it was told.
+
+    Minus the mean log of what is left, over ``-steps * log(1 - share)``.
+
+    >>> round(pace("float32", 1e-3, steps=100), 3), pace("float32", 1e-8, steps=100)
+    (1.0, 0.0)
+    """
+    weights = idle_weights(count, seed, dtype)
+    first, optimizer = weights.detach().double(), decaying(weights, share)
+    for _ in range(steps):
+        optimizer.step()
+    gone = (weights.detach().double() / first).log().mean().item()
+    return float(gone / (steps * np.log1p(-share))) + 0.0  # no minus zero
+
+
 def powers(first: int, last: int) -> Sequence[float]:
     """Return the powers of two from ``2**first`` to ``2**last``, and the middles between them.
 
