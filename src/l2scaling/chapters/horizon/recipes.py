@@ -121,8 +121,8 @@ def _line(one: Recipe) -> tuple[str, ...]:
         f"{one.learning_rate:g}",
         f"{one.decay:g}",
         f"{warm}{one.schedule}{falls}",
-        f"{'≈ ' if one.derived else ''}{one.count:,}",
+        f"≈ {float(f'{one.count:.3g}'):,.0f}" if one.derived else f"{one.count:,}",
         f"{one.horizon:.2g}",
-        f"{one.left**2:.2g}",
+        f"{one.left**2:.2g}" if one.left**2 >= 1e-4 else "< 1e-4",
         one.fear,
     )
