@@ -10,6 +10,7 @@ __all__ = [
     "collapse",
     "conventions",
     "counting_and_cloning",
+    "horizon",
     "initialization",
     "penalty_and_pull",
     "ridge",
