@@ -18,5 +18,6 @@ __all__ = [
     "stability",
     "stationary_point",
     "tuning",
+    "walls",
     "widening",
 ]
