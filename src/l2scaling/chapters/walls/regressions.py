@@ -61,8 +61,8 @@ def within_box(problem: Regression, bound: float) -> np.ndarray:
     [1.0, 0.5]
     """
     found = optimize.minimize(
-        lambda w: (problem.loss(w), problem.gradient(w)), np.zeros(problem.count), jac=True, method="L-BFGS-B",
-        bounds=optimize.Bounds(-bound, bound),
+        lambda w: (problem.loss(w), problem.gradient(w)), np.zeros(problem.count), jac=True,
+        method="L-BFGS-B", bounds=optimize.Bounds(-bound, bound),
         options={"maxiter": 20_000, "maxfun": 40_000, "ftol": 0.0, "gtol": 1e-9, "maxcor": 30},
     )  # fmt: skip
     return np.asarray(found.x)

@@ -75,7 +75,7 @@ def bound(start: np.ndarray, schedule: np.ndarray, lam: float) -> np.ndarray:
     return np.asarray(1 / lam + left[:, None] * np.maximum(np.abs(start) - 1 / lam, 0))
 
 
-def surge(betas: Betas, share: float, quiet: int = 20_000, growing: int = 400) -> float:
+def surge(betas: Betas, share: float, quiet: int = 8_000, growing: int = 400) -> float:
     """Return λ|w| where gradients that grow by β₂/β₁ a step, after a long silence, drive a real AdamW.
 
     No other gradients take longer steps. ``share`` is ηλ.
