@@ -19,5 +19,6 @@ __all__ = [
     "stability",
     "stationary_point",
     "tuning",
+    "walls",
     "widening",
 ]
