@@ -57,7 +57,7 @@ def underdetermined(P: int, samples: int, rng: np.random.Generator) -> Regressio
 def within_box(problem: Regression, bound: float) -> np.ndarray:
     """Return a minimiser of the loss over all weights with |w_i| ≤ ``bound``, by L-BFGS-B.
 
-    >>> within_box(Regression(np.eye(2), np.array([3.0, 0.5])), 1.0).tolist()
+    >>> within_box(Regression(np.eye(2), np.array([3.0, 0.5])), 1.0).round(6).tolist()
     [1.0, 0.5]
     """
     found = optimize.minimize(
@@ -137,17 +137,21 @@ def first_binding(
 
     Where the wall binds, training ends with a gradient left. Its largest entry, as a function of the wall's
     place 1/λ, is followed to zero by secants, from the two places of ``lams``, each time from a place a
-    thirtieth within the last estimate, until that moves by no more than the share ``near``. Raises
-    ``ValueError`` if the gradient does not fall between the places of ``lams``.
+    thirtieth within the last estimate, until that moves by no more than the share ``near``. If the wall does
+    not bind at ``lams``, both are raised until it does. Raises ``ValueError`` unless the first is larger.
     """
 
     def left(place: float) -> float:
         return float(np.abs(problem.gradient(train(problem, 1 / place, steps, make))).max())
 
+    if not lams[0] > lams[1] > 0:
+        raise ValueError(f"lams {lams}: allowed two above zero, the larger first")
+    least = 0.01 * np.abs(problem.gradient(np.zeros(problem.count))).max()
     places = [1 / lam for lam in lams]
     values = [left(place) for place in places]
-    if not values[0] > values[1] or not lams[0] > lams[1]:
-        raise ValueError(f"lams {lams}: allowed two at which the wall binds, the larger first")
+    while values[1] < least or values[0] <= values[1]:
+        places = [place / 1.5 for place in places]
+        values = [left(place) for place in places]
     root = last = np.inf
     for _ in range(tries):
         root = places[-1] + values[-1] * (places[-1] - places[-2]) / (values[-2] - values[-1])
