@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ensembles
+import language
 import linear
 import numpy as np
 import runs
@@ -101,6 +102,7 @@ def main() -> None:
     rows = streaming_rows()
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         rows += ensembles.rows(row, progress, device, threads)
+    rows += language.rows(row, progress)
     rows += linear.rows(row, progress)
     rows += runs.rows(row, progress)
     target = Path(__file__).parents[1] / "_build" / "benchmarks.json"

@@ -98,12 +98,12 @@ OPTIMIZERS = {
         _polar, 0.003, 1.0, _adam(torch.optim.AdamW), lambda groups: Orthogonalised(groups, polar)
     ),
 }
-"""torch's own; under ``polar factor`` matrices have their momentum made orthogonal, and AdamW has the rest."""
+"""torch's own; under ``polar factor`` that is done to the momentum of matrices, and AdamW has the rest."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """A narrow model's shape, its parameters at the start, and the windows of each step, ``(steps, batch, length)``."""
+    """A narrow model's shape, its parameters at the start, and its windows, ``(steps, batch, length)``."""
 
     shape: Shape
     start: Mapping[str, Tensor]
