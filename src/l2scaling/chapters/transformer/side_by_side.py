@@ -209,6 +209,6 @@ def groups_of(count: int, width: int) -> Iterator[slice]:
     >>> [len(range(12)[one]) for one in groups_of(12, 64)]
     [4, 4, 4]
     """
-    size = max(1, 256 // width)
+    size = max(2, 256 // width)
     for start in range(0, count, size):
         yield slice(start, start + size)

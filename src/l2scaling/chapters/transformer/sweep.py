@@ -29,8 +29,18 @@ CHARACTERS, HELD_OUT = 2048, 8192
 NARROW, STEPS, BATCH = 32, 240, 8
 """The narrowest width, and steps and windows a step, unless a study varies them."""
 
+LONG = 480
+"""Steps of such windows that make the passes which all batches have in common, where these are what stays."""
+
+RATES = {"fixed": 0.003, "by-width": 0.01}
+"""AdamW's largest learning rate; by width it is that of the narrowest model, and of what is no matrix."""
+
 PLACES, STEP = 6, 0.4
-_LOWEST = {"adamw": -0.5, "muon": -0.4}
+LOWEST = {
+    ("adamw", "fixed"): -0.3, ("adamw", "by-width"): -0.5,
+    ("muon", "fixed"): -0.4, ("muon", "by-width"): -0.4,
+}  # fmt: skip
+"""Logarithm of the least λ, by optimiser and rule."""
 RULES = ("fixed", "by-width")
 """Whether the rates of matrices and of the head are the same at every width, or fall as one over it."""
 
@@ -107,9 +117,10 @@ class Cell:
         return self.width / NARROW if self.rule == "by-width" else 1.0
 
     def recipe(self) -> Recipe:
-        steps = STEPS * BATCH // self.batch_size if self.length == "passes" else STEPS
+        steps = LONG * BATCH // self.batch_size if self.length == "passes" else STEPS
+        rate = RATES[self.rule] if self.optimizer == "adamw" else RATES["by-width"]
         return Recipe(
-            steps, self.batch_size, self.optimizer, slower=self.slower, decayed=DECAYED[self.decayed]
+            steps, self.batch_size, self.optimizer, rate, slower=self.slower, decayed=DECAYED[self.decayed]
         )
 
     def lattice(self) -> np.ndarray:
@@ -117,7 +128,8 @@ class Cell:
 
         By width they are multiplied by what the rates are divided by, so that shares per step stay.
         """
-        return self.slower * 10 ** (_LOWEST[self.optimizer] + STEP * np.arange(PLACES))
+        lowest = LOWEST[self.optimizer, self.rule]
+        return self.slower * 10 ** (lowest + STEP * np.arange(PLACES))
 
 
 def rows(cell: Cell, seed: int, repetitions: int, device: str = "cpu") -> list[dict[str, str | int | float]]:
