@@ -39,3 +39,13 @@ def dearer(row: Sequence[Curve], rule: str, other: str) -> Interval:
         return one - two
 
     return jackknife_interval(np.stack([narrow.losses, wide.losses]), gap)
+
+
+def excess_at_the_largest(curve: Curve, other: Curve) -> Interval:
+    """Return by what share one loss exceeds the other's at the largest λ, with the jackknife."""
+
+    def compare(losses: np.ndarray) -> float:
+        first, second = losses.mean(axis=1)
+        return float(first / second - 1)
+
+    return jackknife_interval(np.stack([curve.losses[-1], other.losses[-1]]), compare)
