@@ -12,6 +12,7 @@ from l2scaling.chapters.transformer import copies, groups, judging, sweep
 from l2scaling.chapters.transformer.model import Shape, begin
 from l2scaling.chapters.transformer.side_by_side import MUON_MOMENTUM, Recipe, Together
 from l2scaling.seeds import generator
+from l2scaling.training import orthogonal
 
 SHAPE = Shape(vocabulary=11, width=16, context=8, head=8)
 TEXT = torch.randint(11, (200,), generator=generator(0, 5))
@@ -77,6 +78,13 @@ def test_side_by_side_is_as_one_after_another_with_torchs_optimisers(recipe, tol
         for name, one in one_after_another(recipe, seed, decay).items():
             distance = (members.parameters[name][member] - one).norm() / one.norm()
             assert distance < tolerance, name
+
+
+@pytest.mark.parametrize("by", [orthogonal.newton_schulz, orthogonal.polar])
+@pytest.mark.parametrize("shape", [(3, 4, 6), (3, 6, 4)])
+def test_stacked_matrices_are_made_orthogonal_each_for_itself(by, shape):
+    stack = torch.randn(shape, dtype=torch.float64, generator=generator(0, 8))
+    torch.testing.assert_close(by(stack), torch.stack([by(one) for one in stack]))
 
 
 # ---------------------------------------------------------------- groups
