@@ -118,21 +118,22 @@ class Training:
 
 
 def follow(
-    name: str, training: Training, k: int, told: Mapping[str, tuple[float, float]] | None = None
-) -> np.ndarray:
+    name: str, training: Training, k: int, told: Mapping[str, tuple[float, float]] | None = None,
+    decay: float = 1.0,
+) -> np.ndarray:  # fmt: skip
     """Train the model with k copies; return its logits on the first windows at each step, ``(steps + 1, …)``.
 
     ``told`` gives by kind the powers of k by which rate and coefficient are multiplied; by default those
-    that the proposition asks for.
+    that the proposition asks for. ``decay`` multiplies the optimiser's usual coefficient.
     """
     model, usual = training.model(k), OPTIMIZERS[name]
     groups: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
     for own, one in model.named_parameters():
         kind = kind_of(own)
-        rate, decay = told[kind] if told else usual.told(COPYING[kind])
+        rate, power = told[kind] if told else usual.told(COPYING[kind])
         apart = usual.for_matrices is not None and kind == "matrices"
         groups[apart].append(
-            {"params": [one], "lr": usual.rate * k**rate, "weight_decay": usual.decay * k**decay}
+            {"params": [one], "lr": usual.rate * k**rate, "weight_decay": decay * usual.decay * k**power}
         )
     optimizers = [usual.make(groups[False])]
     if usual.for_matrices:
