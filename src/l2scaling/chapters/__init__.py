@@ -17,6 +17,7 @@ __all__ = [
     "side_effects",
     "stability",
     "stationary_point",
+    "transformer",
     "tuning",
     "widening",
 ]
