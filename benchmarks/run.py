@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import ensembles
+import language
 import linear
 import numpy as np
 import runs
@@ -102,6 +103,7 @@ def main() -> None:
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         rows += ensembles.rows(row, progress, device, threads)
     rows += ensembles.peer_rows(row, progress, threads)
+    rows += language.rows(row, progress)
     rows += linear.rows(row, progress)
     rows += runs.rows(row, progress)
     target = Path(__file__).parents[1] / "_build" / "benchmarks.json"

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 from l2scaling.chapters.widening import copies, optimizers, sweep
 from l2scaling.laws.shapes import multilayer
 from l2scaling.seeds import generator
+from l2scaling.training import orthogonal
 from l2scaling.training.recipe import Recipe
 
 X = torch.randn(12, 5, dtype=torch.float64, generator=generator(0, 0))
@@ -66,7 +67,7 @@ def test_told_otherwise_or_lopsided_they_do_not(name, wrong):
 def test_newton_and_schulz_magnify_what_rounding_makes_of_equal_copies():
     alike = torch.ones(2, 3, dtype=torch.float64) / 6**0.5
     rounding = torch.tensor([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]], dtype=torch.float64) * 1e-15
-    for by, gained in ((optimizers.newton_schulz, optimizers.NEWTON_SCHULZ[0] ** 5), (optimizers.polar, 0.0)):
+    for by, gained in ((orthogonal.newton_schulz, orthogonal.NEWTON_SCHULZ[0] ** 5), (orthogonal.polar, 0.0)):
         step = by(alike + rounding) - by(alike)
         assert (step * rounding).sum() / rounding.square().sum() == pytest.approx(gained, rel=0.2, abs=1.5)
 
@@ -83,7 +84,7 @@ def test_muon_adjusts_its_rate_by_the_shape_and_not_its_decay():
         weight.grad = torch.ones(rows, 1)
         torch.optim.Muon([weight], lr=1.0, weight_decay=0.0).step()
         steps.append(weight.norm().item())
-        assert optimizers.adjustment(weight) == rows**0.5
+        assert orthogonal.adjustment(weight) == rows**0.5
     assert steps[1] / steps[0] == pytest.approx(2, rel=0.02)
 
 

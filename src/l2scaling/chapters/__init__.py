@@ -18,6 +18,7 @@ __all__ = [
     "side_effects",
     "stability",
     "stationary_point",
+    "transformer",
     "tuning",
     "walls",
     "widening",

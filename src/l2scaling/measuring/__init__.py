@@ -1,6 +1,6 @@
-"""Measuring: sums over more weights than fit into memory, intervals, bits, tracked weights.
+"""Measuring: sums over more weights than fit into memory, intervals, bits, lattices, tracked weights.
 
 No module here draws.
 """
 
-__all__ = ["bits", "intervals", "sums", "tracked"]
+__all__ = ["bits", "intervals", "lattices", "sums", "tracked"]

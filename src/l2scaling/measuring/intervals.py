@@ -6,6 +6,7 @@ seeds share between sizes stays together. The coverage at the numbers of seeds u
 simulated in the tests and shown on the page of notation.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,6 +77,23 @@ def ratio_interval(top: np.ndarray, bottom: np.ndarray) -> Interval:
     top, bottom = np.asarray(top, float), np.asarray(bottom, float)
     ratio = top.mean() / bottom.mean()
     return _student(ratio, (top - ratio * bottom) / bottom.mean())
+
+
+def jackknife_interval(values: np.ndarray, estimate: Callable[[np.ndarray], float]) -> Interval:
+    """Return an estimate from independent units, and Student's 95% interval of its jackknife.
+
+    Without unit j the estimate is ``e_j``; the interval is Student's for the n numbers
+    ``n * e - (n - 1) * e_j`` about the estimate e. Units lie along the last axis of ``values``, which
+    ``estimate`` takes whole. Raises ``ValueError`` for fewer than two.
+
+    >>> jackknife_interval(np.array([1.0, 2.0, 3.0]), np.mean)[:3] == mean_interval([1.0, 2.0, 3.0])[:3]
+    True
+    """
+    values = np.asarray(values, float)
+    n = values.shape[-1]
+    whole = float(estimate(values))
+    without = np.array([estimate(np.delete(values, unit, axis=-1)) for unit in range(n if n > 1 else 0)])
+    return _student(whole, n * whole - (n - 1) * without if n > 1 else np.array([whole]))
 
 
 def largest_error(errors: Interval) -> Interval:

@@ -3,4 +3,4 @@
 No module here knows a chapter.
 """
 
-__all__ = ["ensembles", "losses", "modules", "recipe", "splits", "steps"]
+__all__ = ["ensembles", "losses", "modules", "orthogonal", "recipe", "splits", "steps"]

@@ -55,7 +55,7 @@ def underdetermined(P: int, samples: int, rng: np.random.Generator) -> Regressio
 
 
 def within_box(problem: Regression, bound: float) -> np.ndarray:
-    """Return a minimiser of the loss over all weights with |w_i| ≤ ``bound``, by L-BFGS-B.
+    """Return a minimiser of the loss over all weights with ``|w_i|`` ≤ ``bound``, by L-BFGS-B.
 
     >>> within_box(Regression(np.eye(2), np.array([3.0, 0.5])), 1.0).round(6).tolist()
     [1.0, 0.5]

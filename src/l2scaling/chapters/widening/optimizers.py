@@ -12,12 +12,7 @@ from torch.nn.functional import cross_entropy
 from l2scaling import frameworks
 from l2scaling.chapters.widening.copies import Network
 from l2scaling.training.modules import NO_EPSILON, descend
-
-MOMENTUM = 0.9
-"""Of gradient descent, and of the polar factor."""
-
-NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
-"""Coefficients of torch's Muon; five of its steps approach the polar factor."""
+from l2scaling.training.orthogonal import MOMENTUM, Orthogonalised, adjustment, newton_schulz, polar
 
 
 @dataclass(frozen=True)
@@ -31,59 +26,6 @@ class Rule:
 KEEP, SCALE_FREE, SCALE_FREE_COUPLED = Rule(0, 0), Rule(-1, 1), Rule(-1, 0)
 """Updates that shrink with the gradient or keep its length in every direction; updates that forget the
 scale of each entry, with decoupled decay; the same with the penalty in the gradient."""
-
-
-def polar(matrix: Tensor) -> Tensor:
-    """Return the matrix with every singular value replaced by one, but those of rounding by zero.
-
-    Rounding is what lies below the root of the precision, relative to the largest.
-
-    >>> polar(torch.tensor([[0.0, -3.0], [0.0, 0.0]])).tolist()
-    [[0.0, -1.0], [0.0, 0.0]]
-    """
-    left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    kept = values > values[0] * torch.finfo(matrix.dtype).eps ** 0.5
-    return (left * kept) @ right
-
-
-def newton_schulz(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Return the matrix with all its singular values moved towards one, by the polynomial of Muon."""
-    X = matrix / matrix.norm().clamp_min(torch.finfo(matrix.dtype).tiny)
-    wide = X.shape[0] <= X.shape[1]
-    a, b, c = NEWTON_SCHULZ
-    for _ in range(steps):
-        gram = X @ X.T if wide else X.T @ X
-        square = b * gram + c * gram @ gram
-        X = a * X + (square @ X if wide else X @ square)
-    return X
-
-
-class Orthogonalised(torch.optim.Optimizer):
-    """Momentum made orthogonal by ``by``, ``polar`` or ``newton_schulz``, and decoupled decay.
-
-    What ``torch.optim.Muon`` does, but for the rounding to bfloat16, the adjusted rate and Nesterov's step.
-
-    >>> w = torch.tensor([[3.0, 0.0], [0.0, 1.0]], requires_grad=True)
-    >>> w.grad = torch.tensor([[2.0, 0.0], [0.0, 1.0]])
-    >>> Orthogonalised([w], polar, lr=1.0).step()
-    >>> w.tolist()
-    [[2.0, 0.0], [0.0, 0.0]]
-    """
-
-    def __init__(
-        self, parameters: Any, by: Callable[[Tensor], Tensor], lr: float = 0.1, weight_decay: float = 0.0
-    ) -> None:
-        super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
-        self.by = by
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            for weight in group["params"]:
-                mean = self.state[weight].setdefault("mean", torch.zeros_like(weight))
-                mean.mul_(MOMENTUM).add_(weight.grad)
-                weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.sub_(group["lr"] * self.by(mean))
 
 
 class _Keras:
@@ -128,11 +70,6 @@ def _torch(kind: Any, **options: Any) -> Callable[..., Any]:
         return kind(groups, **options)
 
     return begin
-
-
-def adjustment(weight: Tensor) -> float:
-    """Return by what ``torch.optim.Muon`` multiplies the learning rate of a matrix, and not its decay."""
-    return max(1.0, weight.shape[0] / weight.shape[1]) ** 0.5
 
 
 @dataclass(frozen=True)

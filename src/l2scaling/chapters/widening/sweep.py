@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from l2scaling.evidence import published_table
+from l2scaling.measuring import lattices
 from l2scaling.training import ensembles
 from l2scaling.training.recipe import Recipe
 from l2scaling.training.splits import layers_for, loaded, make_split
@@ -137,17 +138,12 @@ class Curve:
     @property
     def at_an_end(self) -> bool:
         """Whether the least mean loss stands at an end of the lattice, so that the best lies beyond."""
-        return self.place in (0, len(self.coefficients) - 1)
+        return lattices.at_an_end(self.losses.mean(axis=1))
 
     @property
     def best(self) -> float:
         """The vertex of the parabola, in the logarithm, through the best place and its neighbours."""
-        place, middle = self.place, np.log10(self.coefficients[self.place])
-        if self.at_an_end:
-            return float(10**middle)
-        low, least, high = self.losses.mean(axis=1)[place - 1 : place + 2]
-        bend = low - 2 * least + high
-        return float(10 ** (middle + STEP * (low - high) / (2 * bend if bend > 0 else np.inf)))
+        return lattices.vertex(self.coefficients, self.losses.mean(axis=1))
 
     @property
     def kept(self) -> np.ndarray:
@@ -156,9 +152,7 @@ class Curve:
 
     def regret(self, coefficient: float) -> float:
         """Return the excess loss at the place next to ``coefficient``, as a share of the least loss."""
-        place = int(np.abs(np.log(self.coefficients / coefficient)).argmin())
-        means = self.losses.mean(axis=1)
-        return float(means[place] / means.min() - 1)
+        return lattices.regret(self.coefficients, self.losses.mean(axis=1), coefficient)
 
 
 def read_table(path: Path | None = None) -> list[Curve]:

@@ -1,0 +1,110 @@
+"""Figures of a small transformer: its best λ, what λ does, sums by kind, what rules cost, batch and decay."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from l2scaling.chapters.transformer.sweep import Curve
+from l2scaling.figures.series import PREDICTED, Series, bars, guide, legend, rows, styled, ticks
+from l2scaling.figures.theme import Picture, subplots
+from l2scaling.measuring.intervals import Interval
+
+
+@dataclass(frozen=True)
+class Optima:
+    """Curves of one setting, by width, and the predicted exponent of their best λ."""
+
+    title: str
+    curves: Sequence[Curve]
+    predicted: float
+
+
+def optima(panels: Sequence[Optima]) -> Picture:
+    """Draw the best λ against the width, a panel a setting, with the predicted slope and the askers'."""
+    figure, row = subplots(len(panels), height=3.6, share_y=True)
+    said = []
+    for axes, one in zip(row, panels, strict=True):
+        widths = np.array([curve.cell.width for curve in one.curves], float)
+        best = np.array([curve.best for curve in one.curves])
+        counts = np.array([curve.count for curve in one.curves], float)
+        axes.plot(widths, best, "o-", linewidth=1, label="best λ")
+        guide(axes, widths, best, one.predicted, label="predicted slope")
+        axes.plot(widths, best[0] * counts[0] / counts, ":", color="0.25", label="divided by P")
+        axes.set(title=one.title, xscale="log", yscale="log", xlabel="width")
+        ticks(axes, widths)
+        said.append(f"{one.title}: {best[0]:.2g} to {best[-1]:.2g}")
+    row[0].set_ylabel("best λ")
+    legend(figure, 3)
+    return Picture(figure, f"Best λ of the narrowest and the widest model. {'; '.join(said)}.")
+
+
+def losses(panels: Mapping[str, Mapping[str, Curve]], label: str) -> Picture:
+    """Draw mean held-out losses against λ, a panel a setting, a line a curve."""
+    figure, row = subplots(len(panels), height=3.6, share_y=True)
+    said = []
+    for axes, (title, curves) in zip(row, panels.items(), strict=True):
+        for (name, one), look in styled(curves.items(), ms=5, linestyle="-", linewidth=0.9):
+            axes.plot(one.coefficients, one.means, **look, label=f"{label}{name}")
+            said.append(f"{title}, {label}{name}: {one.means.min():.3f} at {one.best:.2g}")
+        axes.set(title=title, xscale="log", xlabel="λ")
+    row[0].set_ylabel("held-out loss [nats a character]")
+    legend(figure, 4)
+    return Picture(figure, f"Least losses, and the λ where they are. {'; '.join(said)}.")
+
+
+def squares(panels: Mapping[str, Sequence[Series]]) -> Picture:
+    """Draw sums of squares by kind against the width, a panel a moment; dashed, what was predicted."""
+    figure, row = subplots(len(panels), height=3.6, share_y=True)
+    said = []
+    for axes, (title, found) in zip(row, panels.items(), strict=True):
+        for one, look in styled(found):
+            axes.plot(one.x, one.mean, **look, label=one.label)
+            if np.isfinite(one.predicted_exponent):
+                guide(axes, one.x, one.mean, one.predicted_exponent, color=look["color"])
+        axes.plot([], [], **PREDICTED, label="predicted slope")
+        axes.set(title=title, xscale="log", yscale="log", xlabel="width")
+        ticks(axes, found[0].x)
+        said.append(f"{title}, " + ", ".join(one.ends() for one in found))
+    row[0].set_ylabel("sum of squares")
+    legend(figure, 3)
+    return Picture(figure, f"Sums of squares, narrowest to widest. {'. '.join(said)}.")
+
+
+def regrets(found: Mapping[str, Mapping[str, Interval]]) -> Picture:
+    """Draw what each rule costs in the widest model, a row a setting, with intervals."""
+    figure, (axes,) = subplots(1, height=0.62 * len(found) + 1.4)
+    names = list(next(iter(found.values())))
+    for (number, rule), look in styled(enumerate(names), ms=6):
+        places = np.arange(len(found)) + 0.16 * (number - (len(names) - 1) / 2)
+        bands = 100 * np.array([one[rule].band for one in found.values()]).T
+        bars(axes, places, bands, across=True, label=rule, **look)
+    axes.axvline(0, color="0.25", linewidth=1)
+    axes.set(xlabel="regret in the widest model [% of the least loss]")
+    rows(axes, list(found))
+    legend(figure, len(names))
+    said = "; ".join(
+        f"{setting}: " + ", ".join(f"{rule} {one.estimate:.1%}" for rule, one in own.items())
+        for setting, own in found.items()
+    )
+    return Picture(figure, f"Regret by rule. {said}.")
+
+
+def others(batches: Mapping[str, Sequence[Curve]], decayed: Mapping[str, Curve]) -> Picture:
+    """Draw the best λ against the batch, and losses against λ for several choices of what decays."""
+    figure, (left, right) = subplots(2, height=3.8)
+    said = []
+    for (name, curves), look in styled(batches.items(), linestyle="-", linewidth=0.9):
+        sizes = np.array([one.cell.batch_size for one in curves], float)
+        best = np.array([one.best for one in curves])
+        left.plot(sizes, best, **look, label=name)
+        said.append(f"{name}: best λ {best[0]:.2g} to {best[-1]:.2g}")
+    left.set(xscale="log", yscale="log", xlabel="batch [windows]", ylabel="best λ", title="batch")
+    ticks(left, [4, 8, 16, 32])
+    left.legend(fontsize="small")
+    for (name, one), look in styled(decayed.items(), ms=5, linestyle="-", linewidth=0.9):
+        right.plot(one.coefficients, one.means, **look, label=name)
+        said.append(f"{name}: least loss {one.means.min():.3f}")
+    right.set(xscale="log", xlabel="λ", ylabel="held-out loss [nats a character]", title="what decays")
+    right.legend(fontsize="small")
+    return Picture(figure, f"{'. '.join(said)}.")
