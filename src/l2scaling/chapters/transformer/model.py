@@ -48,6 +48,7 @@ class Block(nn.Module):
         self.down = nn.Linear(4 * width, width)
 
     def forward(self, stream: Tensor) -> Tensor:
+        """Return what a block makes of its input; both have shape ``(batch, length, width)``."""
         batch, length, width = stream.shape
         split = self.attend(self.norm_1(stream)).view(batch, length, 3, -1, self.head)
         query, key, value = split.permute(2, 0, 3, 1, 4)
@@ -80,6 +81,7 @@ class CharacterModel(nn.Module):
             self.head.weight = self.characters.weight
 
     def forward(self, numbers: Tensor) -> Tensor:
+        """Return the logits of the next characters, ``(batch, length, vocabulary)``."""
         stream = self.characters(numbers) + self.positions.weight[: numbers.shape[-1]]
         for block in self.blocks:
             stream = block(stream)

@@ -64,7 +64,7 @@ def follow(
 
 
 def bound(start: np.ndarray, schedule: np.ndarray, lam: float) -> np.ndarray:
-    """Return what the proposition allows |w| to be before each step and after, ``(T + 1, n)``.
+    """Return what the proposition allows ``|w|`` to be before each step and after, ``(T + 1, n)``.
 
     That is 1/λ, plus what a start beyond it has left: ``(|w_0| − 1/λ)_+`` times all factors 1 − ηλ so far.
 
