@@ -137,8 +137,9 @@ def first_binding(
 
     Where the wall binds, training ends with a gradient left. Its largest entry, as a function of the wall's
     place 1/λ, is followed to zero by secants, from the two places of ``lams``, each time from a place a
-    thirtieth within the last estimate, until that moves by no more than the share ``near``. If the wall does
-    not bind at ``lams``, both are raised until it does. Raises ``ValueError`` unless the first is larger.
+    thirtieth within the last estimate, until that moves by no more than the share ``near``. No secant may
+    more than halve a place or make it eightfold, as where training did not converge. If the wall does not
+    bind at ``lams``, both are raised until it does. Raises ``ValueError`` unless the first is larger.
     """
 
     def left(place: float) -> float:
@@ -154,10 +155,11 @@ def first_binding(
         values = [left(place) for place in places]
     root = last = np.inf
     for _ in range(tries):
-        root = places[-1] + values[-1] * (places[-1] - places[-2]) / (values[-2] - values[-1])
+        slope = (values[-2] - values[-1]) / (places[-1] - places[-2])
+        root = float(np.clip(places[-1] + values[-1] / slope, places[-1] / 2, 8 * places[-1]))
         if abs(root / last - 1) < near:
             break
         last = root
         places.append(root * 29 / 30)
         values.append(left(places[-1]))
-    return float(1 / root)
+    return 1 / root
