@@ -102,6 +102,21 @@ def test_trajectory_equals_a_plain_loop(widths, activation, loss, optimizer, mom
             np.testing.assert_allclose(ours.values[f"layer {number}"][member, 0], weight, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("optimizer", "momentum"), [("sgd", 0.9), ("adamw", 0.0)])
+def test_every_step_equals_that_of_torch(optimizer, momentum):
+    layers = shapes.dense_layers([5, 7, 3])
+    options = {"activation": "relu", "optimizer": optimizer, "momentum": momentum, "batch_size": 16}
+    ours = train(layers, at=range(13), steps=12, **options)
+    for member, (seed, c, rate) in enumerate(
+        zip(MEMBERS.seeds.tolist(), MEMBERS.penalty_coefficients, MEMBERS.learning_rates, strict=True)
+    ):
+        for step in range(13):
+            alone = plain_loop(layers, seed, c, rate, "softmax", steps=step, **options)
+            for number, weight in enumerate(alone):
+                found = ours.values[f"layer {number}"][member, step]
+                np.testing.assert_allclose(found, weight, rtol=0, atol=1e-14)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_every_layer_may_have_its_own_rate_and_penalty(optimizer):
     layers = shapes.dense_layers([5, 6, 4, 3])
@@ -142,13 +157,15 @@ def test_losses_and_gradients_are_those_of_torch(loss):
         np.testing.assert_allclose(seen["last"][member], last, atol=1e-12)
 
 
-def test_a_member_that_diverges_does_not_disturb_the_others():
+@pytest.mark.parametrize("batch_size", [None, 16])  # 60 samples: step 50 is not the last of its epoch
+def test_a_member_that_diverges_does_not_disturb_the_others(batch_size):
     layers = shapes.dense_layers([5, 7, 3])
     rates = [0.02, 1e3, 0.02, 1e3]
+    options = {"loss": "half-squared", "at": [0, 100, 200], "batch_size": batch_size}
     members = Members(seeds=[1, 2, 3, 4], penalty_coefficients=0.1, learning_rates=rates)
-    together = train(layers, members=members, loss="half-squared", at=[0, 100, 200])
+    together = train(layers, members=members, **options)
     assert together.diverged.tolist() == [-1, 50, -1, 50]
-    alone = train(layers, members=members[[0, 2]], loss="half-squared", at=[0, 100, 200])
+    alone = train(layers, members=members[[0, 2]], **options)
     for name, value in alone.values.items():
         # the last bit depends on how many matrices a product has
         np.testing.assert_allclose(together.values[name][[0, 2]], value, rtol=0, atol=1e-12)

@@ -1,7 +1,7 @@
 """Train many networks of one shape side by side, each with its own seed, penalty and learning rate.
 
 Networks are dense, without biases: weight matrices of shape ``(fan_out, fan_in)``, and ReLU or
-nothing between them. One batched matrix product serves all members of a group, so that small
+nothing between them. Each operation serves all members of a group in one call, so that small
 networks cost little more than their arithmetic. The penalty of a member is
 ``c/2 * sum(w**2)`` beside the mean data loss. What is kept of a network is what ``measure``
 returns, so memory does not grow with the number of members.
@@ -16,6 +16,7 @@ from threading import Event
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 import torch
 from torch import Tensor
 from tqdm import tqdm
@@ -71,7 +72,7 @@ class Networks:
         gradients = [torch.empty_like(weight) for weight in self.weights]
         for member in range(len(self.members)):
             layers = self._forward(X, member)
-            signal = error_signal(layers[-1], targets, self.loss, classes=1) / len(X)
+            signal = error_signal(layers[-1], targets, self.loss) / len(X)
             for number in reversed(range(len(self.weights))):
                 torch.mm(signal.T, layers[number], out=gradients[number][member])
                 signal = signal @ self.weights[number][member]
@@ -157,7 +158,8 @@ def _run(begin: _Begin, groups: list[Members], measure: Measure, workers: int, b
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(workers, initializer=_prepare_thread, initargs=(workers > 1,))
     try:
-        return list(pool.map(lambda group: _train_cohort(begin, group, measure, stop, bar), groups))
+        with threadpoolctl.threadpool_limits(threads // workers, "blas"):  # of NumPy's products
+            return list(pool.map(lambda group: _train_cohort(begin, group, measure, stop, bar), groups))
     finally:
         stop.set()
         pool.shutdown(cancel_futures=True)
@@ -171,6 +173,7 @@ def _prepare_thread(alone: bool) -> None:
     torch.set_flush_denormal(True)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # members may diverge
 def _train_cohort(begin: _Begin, members: Members, measure: Measure, stop: Event, bar: Any) -> _Part:
     cohort = begin(members)
     steps, moments = cohort.recipe.steps, cohort.recipe.moments

@@ -27,20 +27,17 @@ def as_targets(y: Any, outputs: int, loss: str) -> Tensor:
     return y
 
 
-def error_signal(outputs: Tensor, targets: Tensor, loss: str, classes: int) -> Tensor:
-    """Overwrite ``outputs`` with the derivative of one sample's loss in them, and return it.
-
-    ``classes`` is the dimension along which the outputs of a sample lie.
-    """
-    if loss == "softmax":
-        torch.softmax(outputs, classes, out=outputs)
+def error_signal(outputs: Tensor, targets: Tensor, loss: str) -> Tensor:
+    """Overwrite outputs ``(..., N, K)`` with the derivative of each sample's loss in them; return them."""
+    if loss == "softmax":  # along columns: torch is slow where the last dimension is short
+        outputs.copy_(torch.softmax(outputs.mT, -2).mT)
     elif loss == "binary":
         outputs.sigmoid_()
     outputs.sub_(targets)
     if loss == "mean-squared":
-        outputs.mul_(2 / outputs.shape[classes])
+        outputs.mul_(2 / outputs.shape[-1])
     elif loss == "binary":
-        outputs.div_(outputs.shape[classes])
+        outputs.div_(outputs.shape[-1])
     return outputs
 
 

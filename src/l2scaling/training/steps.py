@@ -1,8 +1,10 @@
 """The arithmetic of an ensemble: one step of many networks at once, by batched products."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -96,18 +98,36 @@ def data_order(samples: int, batch_size: int, seed: int) -> Iterator[Tensor]:
         yield order[: samples // batch_size * batch_size].view(-1, batch_size)
 
 
+def buffer_count(recipe: Recipe) -> int:
+    """Return how many arrays as large as the weights the optimiser needs: gradients and what it remembers."""
+    return 3 if recipe.optimizer != "sgd" else 2 if recipe.momentum else 1
+
+
 def member_bytes(X: Tensor, targets: Tensor, layers: Sequence[Layer], recipe: Recipe) -> int:
     """Return the bytes of one member: its weights, the optimiser's buffers, activations and signals."""
     rows = recipe.batch_size or len(X)
-    parameters = (2 if recipe.optimizer == "sgd" else 4) * sum(layer.count for layer in layers)
+    parameters = (1 + buffer_count(recipe)) * sum(layer.count for layer in layers)
     activations = 2 * rows * sum(layer.outputs for layer in layers)
     order = len(X) * 8 if recipe.batch_size else 0
     gathered = rows * (X.shape[1] + targets.shape[1]) if recipe.batch_size else 0
     return X.element_size() * (parameters + activations + gathered) + order
 
 
+def product(left: Tensor, right: Tensor, out: Tensor) -> Callable[[], object]:
+    """Return what computes ``out = left @ right``, matrix by matrix, from what the tensors hold by then.
+
+    On a CPU NumPy does: OpenBLAS has kernels for small matrices, up to three times as fast as torch's,
+    above all where the second matrix is no transpose.
+    """
+    if out.device.type == "cpu":
+        return partial(np.matmul, left.numpy(), right.numpy(), out=out.numpy())
+    return partial(torch.matmul, left, right, out=out)
+
+
 class Cohort:
     """Members that are trained together: their weights, buffers and place in the data."""
+
+    epoch: Tensor  # the rows of the current epoch, (batches, m, batch_size)
 
     def __init__(
         self, X: Tensor, targets: Tensor, layers: Sequence[Layer], recipe: Recipe, members: Members
@@ -118,14 +138,19 @@ class Cohort:
         self.diverged = np.full(len(members), -1)
         seeds = members.seeds.tolist()
         drawn = [start_weights(layers, recipe.initializer, generator(seed, 0)) for seed in seeds]
-        self.weights = [torch.stack(layer).to(X) for layer in zip(*drawn, strict=True)]
+        # (m, fan_in, fan_out): no product of the forward pass then takes a transpose on its right
+        self.stored = [torch.stack(layer).to(X).mT.contiguous() for layer in zip(*drawn, strict=True)]
         self.states = [
-            [torch.zeros_like(weight) for weight in self.weights]
-            for _ in range(1 if recipe.optimizer == "sgd" else 3)
+            [torch.zeros_like(weight) for weight in self.stored] for _ in range(buffer_count(recipe))
         ]
         if recipe.batch_size:
             self.orders = [data_order(len(X), recipe.batch_size, seed) for seed in seeds]
         self._allocate()
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The weights of the members alive, a layer at a time; shape ``(m, fan_out, fan_in)``."""
+        return [weight.mT for weight in self.stored]
 
     def _allocate(self) -> None:
         """Make the scratch space for the members now alive."""
@@ -138,23 +163,36 @@ class Cohort:
                 (kept.penalty_coefficients, self.recipe.decay_factors),
             )
         )
-        self.hidden = [X.new_empty(m, layer.outputs, rows) for layer in self.layers]
-        self.signals = [torch.empty_like(hidden) for hidden in self.hidden]
+        self.inputs, self.wanted = X, self.targets
         if self.recipe.batch_size:
             self.inputs = X.new_empty(m, rows, X.shape[1])
             self.wanted = X.new_empty(m, rows, self.targets.shape[1])
+        self.hidden = [X.new_empty(m, rows, layer.outputs) for layer in self.layers]
+        # the outputs turn into their own signal
+        self.signals = [*(torch.empty_like(hidden) for hidden in self.hidden[:-1]), self.hidden[-1]]
+        below = [self.inputs, *self.hidden[:-1]]
+        self.ahead = list(map(product, below, self.stored, self.hidden))
+        self.back = [
+            product(signal, weight.mT, onward)
+            for weight, (onward, signal) in zip(self.stored[1:], pairwise(self.signals), strict=True)
+        ]
+        transposed = [values.mT for values in below]
+        self.slopes = list(map(product, transposed, self.signals, self.states[0]))
 
     def drop_diverged(self, step: int) -> None:
         """Take out members whose weights left all bounds; the others do not notice."""
-        largest = torch.stack([weight.abs().amax((1, 2)) for weight in self.weights]).amax(0)
+        largest = torch.stack([weight.abs().amax((1, 2)) for weight in self.stored]).amax(0)
         fine = (largest <= LARGEST_WEIGHT).cpu().numpy()
         if fine.all():
             return
         self.diverged[self.alive[~fine]] = step
         self.alive = self.alive[fine]
         rows = torch.as_tensor(np.flatnonzero(fine), device=self.X.device)
-        self.weights = [weight[rows] for weight in self.weights]
+        self.stored = [weight[rows] for weight in self.stored]
         self.states = [[one[rows] for one in state] for state in self.states]
+        if self.recipe.batch_size:
+            self.orders = [order for order, kept in zip(self.orders, fine, strict=True) if kept]
+            self.epoch = self.epoch[:, rows]
         self._allocate()
 
     def next_batch(self, step: int) -> None:
@@ -162,54 +200,42 @@ class Cohort:
             return
         place = (step - 1) % (len(self.X) // self.rows)
         if place == 0:
-            self.epoch = torch.stack([next(order) for order in self.orders]).to(self.X.device)
-        rows = self.epoch[torch.as_tensor(self.alive, device=self.X.device), place].view(-1)
+            self.epoch = torch.stack([next(order) for order in self.orders], 1).to(self.X.device)
+        rows = self.epoch[place].view(-1)
         torch.index_select(self.X, 0, rows, out=self.inputs.view(-1, self.X.shape[1]))
         torch.index_select(self.targets, 0, rows, out=self.wanted.view(-1, self.targets.shape[1]))
 
     def forward(self) -> None:
-        for number, (weight, out) in enumerate(zip(self.weights, self.hidden, strict=True)):
-            if number:
-                torch.bmm(weight, self.hidden[number - 1], out=out)
-            elif self.recipe.batch_size:
-                torch.bmm(weight, self.inputs.transpose(1, 2), out=out)
-            else:  # one set of inputs for all: a single product
-                torch.mm(weight.flatten(0, 1), self.X.T, out=out.flatten(0, 1))
-            if self.recipe.activation == "relu" and number + 1 < len(self.weights):
+        for number, (multiply, out) in enumerate(zip(self.ahead, self.hidden, strict=True), 1):
+            multiply()
+            if self.recipe.activation == "relu" and number < len(self.layers):
                 out.relu_()
 
-    def backward(self, beta: float) -> None:
-        """Add the data gradients to ``beta`` times what the first buffers hold."""
-        recipe, gradients = self.recipe, self.states[0]
-        wanted = self.wanted.transpose(1, 2) if recipe.batch_size else self.targets.T
-        torch.div(
-            error_signal(self.hidden[-1], wanted, recipe.loss, classes=1), self.rows, out=self.signals[-1]
-        )
-        for number in reversed(range(1, len(self.weights))):
-            below, signal = self.hidden[number - 1], self.signals[number]
-            torch.baddbmm(gradients[number], signal, below.transpose(1, 2), beta=beta, out=gradients[number])
-            onward = self.signals[number - 1]
-            torch.bmm(self.weights[number].transpose(1, 2), signal, out=onward)
-            if recipe.activation == "relu":
-                torch.ops.aten.threshold_backward.grad_input(onward, below, 0, grad_input=onward)
-        first, signal = gradients[0], self.signals[0]
-        if recipe.batch_size:
-            torch.baddbmm(first, signal, self.inputs, beta=beta, out=first)
-        else:
-            flat = first.flatten(0, 1)
-            torch.addmm(flat, signal.flatten(0, 1), self.X, beta=beta, out=flat)
+    def backward(self) -> None:
+        """Leave the data gradients in the first buffers."""
+        error_signal(self.hidden[-1], self.wanted, self.recipe.loss).div_(self.rows)
+        for number in reversed(range(len(self.layers))):
+            self.slopes[number]()
+            if number:
+                self.back[number - 1]()
+                below, signal = self.hidden[number - 1], self.signals[number - 1]
+                if self.recipe.activation == "relu":
+                    torch.ops.aten.threshold_backward.grad_input(signal, below, 0, grad_input=signal)
 
     def update(self, step: int) -> None:
         if self.recipe.optimizer == "sgd":
-            for weight, velocity, rate, c in zip(
-                self.weights, self.states[0], self.rates, self.decays, strict=True
+            momentum, gradients, velocities = self.recipe.momentum, self.states[0], self.states[-1]
+            for weight, gradient, velocity, rate, c in zip(
+                self.stored, gradients, velocities, self.rates, self.decays, strict=True
             ):
+                if momentum:
+                    torch.add(gradient, velocity, alpha=momentum, out=velocity)
                 velocity.addcmul_(weight, c)
                 weight.addcmul_(velocity, -rate)
             return
         (first, second), scales = _ADAM_BETAS, [1 - beta**step for beta in _ADAM_BETAS]
         for weight, gradient, mean, square, rate, c in zip(
-            self.weights, *self.states, self.rates, self.decays, strict=True
+            self.stored, *self.states, self.rates, self.decays, strict=True
         ):
             if self.recipe.optimizer == "adam":
                 gradient.addcmul_(weight, c)
@@ -224,7 +250,7 @@ class Cohort:
     def step(self, number: int) -> None:
         self.next_batch(number)
         self.forward()
-        self.backward(self.recipe.momentum)
+        self.backward()
         self.update(number)
 
 
