@@ -1,11 +1,16 @@
-"""Training many networks side by side, against one after another, scikit-learn, and the hardware."""
+"""Training many networks side by side: against one after another, scikit-learn, JAX, torch.func, hardware."""
 
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import peers
+import threadpoolctl
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -13,11 +18,13 @@ from sklearn.neural_network import MLPClassifier
 from l2scaling.laws import shapes
 from l2scaling.training import ensembles
 from l2scaling.training.recipe import Recipe
-from l2scaling.training.steps import Members
+from l2scaling.training.steps import Members, product
 
 INPUTS, CLASSES, BATCH, SAMPLES = 64, 10, 128, 1792
 MEMBERS, STEPS, ROUNDS = 64, 280, 5
 GOALS = {16: 30, 64: 18, 256: 7, 1024: 2.5}
+JAX_GOALS = {16: 2.4, 64: 2.0, 256: 1.6, 1024: 1.75}
+DIFFERENCE = 1e-3  # of weights, relative: steps round differently, and training carries that on
 RATE, MOMENTUM, PENALTY = 0.01, 0.9, 0.01
 
 
@@ -34,12 +41,21 @@ def task() -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(SAMPLES, INPUTS)).astype(np.float32), rng.integers(0, CLASSES, SAMPLES)
 
 
-def side_by_side(width: int, device: str) -> None:
-    recipe = Recipe(STEPS, RATE, momentum=MOMENTUM, batch_size=BATCH, device=device)
-    ensembles.train(
-        *task(), shapes.multilayer(INPUTS, width, CLASSES, 2), Members(range(MEMBERS), PENALTY), recipe,
-        lambda nets: {"squares": nets.sum_squares()}, progress=False,
+def recipe(device: str = "cpu", optimizer: str = "sgd") -> Recipe:
+    own = {
+        "sgd": Recipe(STEPS, RATE, momentum=MOMENTUM),
+        "adamw": Recipe(STEPS, RATE / 10, optimizer="adamw"),
+    }
+    return replace(own[optimizer], batch_size=BATCH, device=device)
+
+
+def side_by_side(width: int, how: Recipe) -> list[np.ndarray]:
+    """Train the members by the engine and return their weights, a layer at a time."""
+    left = ensembles.train(
+        *task(), shapes.multilayer(INPUTS, width, CLASSES, 2), Members(range(MEMBERS), PENALTY), how,
+        lambda nets: dict(zip(("first", "last"), nets.weights, strict=True)), progress=False,
     )  # fmt: skip
+    return [values[:, 0] for values in left.values.values()]
 
 
 def one_after_another(width: int, device: str, steps: int) -> None:
@@ -70,20 +86,29 @@ def scikit_learn(width: int, steps: int) -> None:
         model.fit(*task())
 
 
-def products_alone(width: int, device: str) -> None:
+def products_alone(width: int, device: str, threads: int) -> None:
     """The engine's matrix products and nothing else: what no bookkeeping can get below."""
     group = 8 if width >= 256 else 32
-    left = torch.randn(group, width, INPUTS, device=device)
-    data = torch.randn(group, INPUTS, BATCH, device=device)
-    last = torch.randn(group, CLASSES, width, device=device)
-    hidden, top = left @ data, last @ (left @ data)
-    signal, into_left, into_last = (torch.empty_like(one) for one in (hidden, left, last))
-    for _ in range(STEPS * MEMBERS // group):
-        torch.bmm(left, data, out=hidden)
-        torch.bmm(last, hidden, out=top)
-        torch.bmm(last.transpose(1, 2), top, out=signal)
-        torch.bmm(top, hidden.transpose(1, 2), out=into_last)
-        torch.bmm(signal, data.transpose(1, 2), out=into_left)
+
+    def share(_: int) -> None:
+        data = torch.randn(group, BATCH, INPUTS, device=device)
+        first = torch.randn(group, INPUTS, width, device=device)
+        last = torch.randn(group, width, CLASSES, device=device)
+        hidden, top = data @ first, data @ first @ last
+        signal, into_first, into_last = (torch.empty_like(one) for one in (hidden, first, last))
+        products = (
+            product(data, first, hidden),
+            product(hidden, last, top),
+            product(hidden.mT, top, into_last),
+            product(top, last.mT, signal),
+            product(data.mT, signal, into_first),
+        )
+        for _ in range(STEPS * MEMBERS // group // threads):
+            for multiply in products:
+                multiply()
+
+    with threadpoolctl.threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        list(pool.map(share, range(threads)))
 
 
 def operations(width: int) -> float:
@@ -124,10 +149,12 @@ def rows(row: Row, progress: Callable[[str], None], device: str, threads: int) -
 
         times = in_turn(
             {
-                "ours": all_threads(lambda width=width: side_by_side(width, device)),
+                "ours": all_threads(lambda width=width: side_by_side(width, recipe(device))),
                 "loop, one thread": lambda: loop(1),
                 "loop, all threads": lambda: loop(threads),
-                "products": all_threads(lambda width=width: products_alone(width, device)),
+                "products": all_threads(
+                    lambda width=width: products_alone(width, device, threads if device == "cpu" else 1)
+                ),
                 "scikit-learn": lambda width=width, few=few: (
                     scikit_learn(width, few) if width == 64 else None
                 ),
@@ -156,3 +183,38 @@ def rows(row: Row, progress: Callable[[str], None], device: str, threads: int) -
             yield row(
                 f"{name}: rate against one large matrix product", rate, large, "at least 0.6", "GFLOP/s"
             )
+
+
+def peer_rows(row: Row, progress: Callable[[str], None], threads: int) -> Iterator[dict[str, object]]:
+    """Yield the rows of JAX and torch.func: one start, one order of data, one thread count, drawn by all.
+
+    Compilation stays outside of the clock. JAX trains all members in one call, as its tutorials have it,
+    and then at its best: in groups that fit the cache, shared out over one device a thread.
+    """
+    torch.set_num_threads(threads)
+    peers.prepare(threads)
+    for optimizer, width, goal in [*(("sgd", *one) for one in JAX_GOALS.items()), ("adamw", 64, 2.0)]:
+        progress(f"ensembles beside JAX and torch.func: {optimizer}, width {width}, sides in turn")
+        how = recipe(optimizer=optimizer)
+        given = *task(), shapes.multilayer(INPUTS, width, CLASSES, 2), how, MEMBERS, PENALTY
+        least = f"at least {goal}"
+        others = {
+            "JAX's vmap, jit and scan": (peers.jax_vmap(*given, shared_out=False), least),
+            "the same in groups, a device a thread": (peers.jax_vmap(*given, shared_out=True), "at least 1"),
+            "torch.func.vmap": (peers.torch_vmap(*given), least),
+        }
+        ours = partial(side_by_side, width, how)
+        times = in_turn({"ours": ours, **{name: train for name, (train, _) in others.items()}})
+        weights = ours()
+        for name, (train, wanted) in others.items():
+            what = f"ensembles by {optimizer}, width {width}: {name}"
+            theirs, our = (times[side] / STEPS / MEMBERS * 1e6 for side in (name, "ours"))
+            yield row(what, theirs, our, wanted, "µs")
+            apart = max(
+                float(np.linalg.norm(a - b) / np.linalg.norm(b))
+                for a, b in zip(train(), weights, strict=True)
+            )
+            yield row(
+                f"{what}, relative difference of weights over {DIFFERENCE:.0e}",
+                apart / DIFFERENCE, 1.0, "at most 1", "none",
+            )  # fmt: skip

@@ -101,6 +101,7 @@ def main() -> None:
     rows = streaming_rows()
     for device in ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]:
         rows += ensembles.rows(row, progress, device, threads)
+    rows += ensembles.peer_rows(row, progress, threads)
     rows += linear.rows(row, progress)
     rows += runs.rows(row, progress)
     target = Path(__file__).parents[1] / "_build" / "benchmarks.json"
