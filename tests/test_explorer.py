@@ -365,6 +365,11 @@ def random_cases():
     states = [random_state(rng, one, name) for one, name in pairs]
     states += [overflowing(P, value) for P in (33_300, 60_000, 65_520, 71_000) for value in (0.01, 1.9, 4.0)]
     states.append(base_state(optimizer="momentum", value=3.0, learningRate=1.0))  # beyond 2, within 2(1 + β)
+    adamw = "torch.optim.AdamW"  # a share just above the least that acts
+    share = 1.5 * SMALLEST_SHARES["float32"]
+    states.append(base_state(
+        convention=adamw, optimizer=OF_NAME[adamw]["optimizers"][0], value=share, learningRate=1.0
+    ))  # fmt: skip
     dense = base_state()["rows"][0]
     spares = next(one.name for one in conventions if one.decays.get("embeddings") is False)
     differs = next(

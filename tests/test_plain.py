@@ -39,7 +39,9 @@ def written(text: str) -> list[str]:
 def test_the_markdown_of_a_page_says_the_same(quick_site, name):
     text = (quick_site / f"{name}.md").read_text()
     assert written(text) == said((quick_site / f"{name}.html").read_text())
-    assert not re.search(r"\{glue|\{ref\}|\{numref\}|\{eq\}|\{doc\}", text)
+    if name != "book/api":  # which shows what docstrings say of these
+        assert not re.search(r"\{glue|\{ref\}|\{numref\}|\{eq\}|\{doc\}", text)
+    text = re.sub(r"\$[^$]*\$", "", text)
     folder = (quick_site / name).parent
     for address in re.findall(r"\]\(((?!\w+:)[^()\s#]+)", text):
         assert (folder / address).is_file(), address
@@ -74,7 +76,7 @@ def test_a_button_copies_the_page_and_loads_nothing_before(browser, quick_site):
         assert not [one for one in asked if one.endswith(".md")]
         button.focus()
         page.keyboard.press("Enter")
-        page.get_by_role("status").filter(has_text="Copied").wait_for(state="attached")
+        page.locator("[aria-live=polite]", has_text="Copied").wait_for(state="attached")
         copied = page.evaluate("navigator.clipboard.readText()")
         assert copied == (quick_site / "notebooks/ridge.md").read_text()
 

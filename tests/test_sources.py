@@ -19,7 +19,7 @@ from l2scaling.publish.runs.provenance import source_hash
 from l2scaling.publish.runs.sources import sources
 
 PROJECT = Project(ROOT)
-USERS = ("audit/", "atlas/probes/", "atlas/lookup.py")
+USERS = ("audit/", "atlas/probes/", "atlas/lookup.py", "atlas/situations.py")
 """What users call, not chapters."""
 
 

@@ -13,7 +13,7 @@ document.addEventListener("DOMContentLoaded", () => {
   button.append(icon);
   const done = document.createElement("span");
   done.className = "visually-hidden";
-  done.setAttribute("role", "status");
+  done.setAttribute("aria-live", "polite");
   button.addEventListener("click", async () => {
     try {
       if (location.protocol === "file:") throw new Error("a page opened as a file may not read its neighbours");

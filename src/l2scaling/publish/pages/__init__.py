@@ -2,5 +2,5 @@
 
 __all__ = [
     "api", "atlas_page", "bounds", "chapter_page", "citation", "explorer", "kept_pages", "layout", "ledger",
-    "pdf", "release", "site",
+    "pdf", "plain", "release", "site",
 ]  # fmt: skip
