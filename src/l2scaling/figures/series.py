@@ -1,6 +1,6 @@
 """What figures say of many things: a labelled series, bars, a slope to hold it against, and their key."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, cycle
 from typing import Any
@@ -10,7 +10,7 @@ import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from l2scaling.figures.theme import MARKERS
+from l2scaling.figures.theme import MARKERS, Picture, subplots
 
 COLORS = seaborn.color_palette("colorblind")
 PREDICTED: dict[str, Any] = {"linestyle": "--", "color": "0.25", "linewidth": 1.2}
@@ -153,3 +153,26 @@ def same_decades(panels: Sequence[Axes], values: Sequence[np.ndarray], margin: f
     for axes, one in zip(panels, logs, strict=True):
         middle = (one.max() + one.min()) / 2
         axes.set_ylim(10 ** (middle - half), 10 ** (middle + half))
+
+
+def by_size(
+    panels: Mapping[str, Sequence[Series]], xlabel: str, ylabel: str, columns: int, lead: str = ""
+) -> Picture:
+    """Draw means against a size, a panel a title, each with the slope that its exponent predicts.
+
+    ``lead`` begins what the picture says in words.
+    """
+    figure, row = subplots(len(panels), height=3.6, share_y=True)
+    said = []
+    for axes, (title, found) in zip(row, panels.items(), strict=True):
+        for one, look in styled(found):
+            axes.plot(one.x, one.mean, **look, label=one.label)
+            if np.isfinite(one.predicted_exponent):
+                guide(axes, one.x, one.mean, one.predicted_exponent, color=look["color"])
+        axes.plot([], [], **PREDICTED, label="predicted slope")
+        axes.set(title=title, xscale="log", yscale="log", xlabel=xlabel)
+        ticks(axes, found[0].x)
+        said.append(f"{title}, " + ", ".join(one.ends() for one in found))
+    row[0].set_ylabel(ylabel)
+    legend(figure, columns)
+    return Picture(figure, f"{lead}{'. '.join(said)}.")

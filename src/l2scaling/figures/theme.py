@@ -55,7 +55,8 @@ class Picture:
     def _repr_mimebundle_(
         self, include: Any = None, exclude: Any = None
     ) -> tuple[dict[str, str], dict[str, str]]:
-        return {"image/svg+xml": self.svg(), "text/plain": self.alt}, {"alt": self.alt}
+        alt = " ".join(self.alt.split())  # titles may have two lines, a description is one
+        return {"image/svg+xml": self.svg(), "text/plain": alt}, {"alt": alt}
 
     def svg(self) -> str:
         """Return the drawing as SVG text, the same for the same numbers."""

@@ -1,7 +1,7 @@
 """The arithmetic of an ensemble: one step of many networks at once, by batched products."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +82,14 @@ def start_weights(layers: Sequence[Layer], initializer: Initializer, random: tor
     return weights
 
 
+def stacked_starts(
+    layers: Sequence[Layer], initializer: Initializer, streams: Iterable[torch.Generator]
+) -> list[Tensor]:
+    """Draw the starts of several members, one from each stream; shape ``(m, outputs, inputs)`` each layer."""
+    drawn = [start_weights(layers, initializer, random) for random in streams]
+    return [torch.stack(layer) for layer in zip(*drawn, strict=True)]
+
+
 def data_order(samples: int, batch_size: int, seed: int) -> Iterator[Tensor]:
     """Yield for each epoch the batches of the member of this seed, shape ``(batches, batch_size)``.
 
@@ -117,8 +125,8 @@ class Cohort:
         self.alive = np.arange(len(members))
         self.diverged = np.full(len(members), -1)
         seeds = members.seeds.tolist()
-        drawn = [start_weights(layers, recipe.initializer, generator(seed, 0)) for seed in seeds]
-        self.weights = [torch.stack(layer).to(X) for layer in zip(*drawn, strict=True)]
+        streams = (generator(seed, 0) for seed in seeds)
+        self.weights = [layer.to(X) for layer in stacked_starts(layers, recipe.initializer, streams)]
         self.states = [
             [torch.zeros_like(weight) for weight in self.weights]
             for _ in range(1 if recipe.optimizer == "sgd" else 3)

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from l2scaling.laws.shapes import find_initializer, multilayer
 from l2scaling.seeds import generator
-from l2scaling.training.steps import start_weights
+from l2scaling.training.steps import stacked_starts
 
 OPTIMIZERS = ("SGD", "AdamW", "Adam")
 """``torch.optim``'s: SGD with momentum and Adam have the penalty in their gradient, AdamW beside it."""
@@ -128,8 +128,9 @@ def _starts(
     device: torch.device,
 ) -> list[Tensor]:  # fmt: skip
     layers = multilayer(training.X.shape[1], width, int(training.y.max()) + 1, 2)
-    drawn = [start_weights(layers, find_initializer("he"), generator(*stream, 0, k)) for k in range(starts)]
-    return [torch.stack(one).to(device, dtype).requires_grad_() for one in zip(*drawn, strict=True)]
+    streams = (generator(*stream, 0, k) for k in range(starts))
+    drawn = stacked_starts(layers, find_initializer("he"), streams)
+    return [one.to(device, dtype).requires_grad_() for one in drawn]
 
 
 def _loss(weights: Sequence[Tensor], X: Tensor, y: Tensor) -> Tensor:

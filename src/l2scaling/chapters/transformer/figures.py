@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from l2scaling.chapters.transformer.sweep import Curve
-from l2scaling.figures.series import PREDICTED, Series, bars, guide, legend, rows, styled, ticks
+from l2scaling.figures.series import Series, bars, by_size, guide, legend, rows, styled, ticks
 from l2scaling.figures.theme import Picture, subplots
 from l2scaling.measuring.intervals import Interval
 
@@ -18,11 +18,6 @@ class Optima:
     title: str
     curves: Sequence[Curve]
     predicted: float
-
-
-def _line(title: str) -> str:
-    """Return a title of two lines as one: a description that breaks would end the option that holds it."""
-    return " ".join(title.split())
 
 
 def optima(panels: Sequence[Optima]) -> Picture:
@@ -38,7 +33,7 @@ def optima(panels: Sequence[Optima]) -> Picture:
         axes.plot(widths, best[0] * counts[0] / counts, ":", color="0.25", label="divided by P")
         axes.set(title=one.title, xscale="log", yscale="log", xlabel="width")
         ticks(axes, widths)
-        said.append(f"{_line(one.title)}: {best[0]:.2g} to {best[-1]:.2g}")
+        said.append(f"{one.title}: {best[0]:.2g} to {best[-1]:.2g}")
     row[0].set_ylabel("best λ")
     legend(figure, 3)
     return Picture(figure, f"Best λ of the narrowest and the widest model. {'; '.join(said)}.")
@@ -51,7 +46,7 @@ def losses(panels: Mapping[str, Mapping[str, Curve]], label: str) -> Picture:
     for axes, (title, curves) in zip(row, panels.items(), strict=True):
         for (name, one), look in styled(curves.items(), ms=5, linestyle="-", linewidth=0.9):
             axes.plot(one.coefficients, one.means, **look, label=f"{label}{name}")
-            said.append(f"{_line(title)}, {label}{name}: {one.means.min():.3f} at {one.best:.2g}")
+            said.append(f"{title}, {label}{name}: {one.means.min():.3f} at {one.best:.2g}")
         axes.set(title=title, xscale="log", xlabel="λ")
     row[0].set_ylabel("held-out loss [nats a character]")
     legend(figure, 4)
@@ -60,20 +55,8 @@ def losses(panels: Mapping[str, Mapping[str, Curve]], label: str) -> Picture:
 
 def squares(panels: Mapping[str, Sequence[Series]]) -> Picture:
     """Draw sums of squares by kind against the width, a panel a moment; dashed, what was predicted."""
-    figure, row = subplots(len(panels), height=3.6, share_y=True)
-    said = []
-    for axes, (title, found) in zip(row, panels.items(), strict=True):
-        for one, look in styled(found):
-            axes.plot(one.x, one.mean, **look, label=one.label)
-            if np.isfinite(one.predicted_exponent):
-                guide(axes, one.x, one.mean, one.predicted_exponent, color=look["color"])
-        axes.plot([], [], **PREDICTED, label="predicted slope")
-        axes.set(title=title, xscale="log", yscale="log", xlabel="width")
-        ticks(axes, found[0].x)
-        said.append(f"{_line(title)}, " + ", ".join(one.ends() for one in found))
-    row[0].set_ylabel("sum of squares")
-    legend(figure, 3)
-    return Picture(figure, f"Sums of squares, narrowest to widest. {'. '.join(said)}.")
+    lead = "Sums of squares, narrowest to widest. "
+    return by_size(panels, "width", "sum of squares", columns=3, lead=lead)
 
 
 def regrets(found: Mapping[str, Mapping[str, Interval]]) -> Picture:

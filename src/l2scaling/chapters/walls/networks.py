@@ -14,7 +14,7 @@ from l2scaling.datasets import Dataset
 from l2scaling.laws.shapes import find_initializer, multilayer
 from l2scaling.seeds import generator
 from l2scaling.training.modules import descend
-from l2scaling.training.steps import start_weights
+from l2scaling.training.steps import stacked_starts
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,9 @@ def relu_stack(setting: Setting, seed: int) -> list[Tensor]:
     """Return He's start of all networks: for each layer a tensor ``(starts, outputs, inputs)``, float32."""
     assert setting.data.classes is not None
     layers = multilayer(setting.data.X.shape[1], setting.width, setting.data.classes, setting.depth)
-    drawn = [
-        start_weights(layers, find_initializer("he"), generator(seed, 0, k)) for k in range(setting.starts)
-    ]
-    return [torch.stack(one).float().requires_grad_() for one in zip(*drawn, strict=True)]
+    streams = (generator(seed, 0, k) for k in range(setting.starts))
+    drawn = stacked_starts(layers, find_initializer("he"), streams)
+    return [one.float().requires_grad_() for one in drawn]
 
 
 Begin = Callable[[Sequence[Tensor]], Any]

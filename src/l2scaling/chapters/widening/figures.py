@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from l2scaling.figures.series import COLORS, PREDICTED, Series, legend, predict, rows, styled, ticks
+from l2scaling.figures.series import COLORS, PREDICTED, Series, by_size, legend, rows, styled, ticks
 from l2scaling.figures.theme import Picture, subplots
 
 
@@ -116,16 +116,4 @@ def optima(panels: Sequence[Optima]) -> Picture:
 
 def layers(panels: Mapping[str, Sequence[Series]]) -> Picture:
     """Draw the root mean square of the weights of each layer after training against the width."""
-    figure, row = subplots(len(panels), height=3.6, share_y=True)
-    said = []
-    for axes, (title, found) in zip(row, panels.items(), strict=True):
-        for one, look in styled(found):
-            axes.plot(one.x, one.mean, **look, label=one.label)
-            predict(axes, one, color=look["color"])
-        axes.plot([], [], **PREDICTED, label="predicted slope")
-        axes.set(title=title, xscale="log", yscale="log", xlabel="hidden units")
-        ticks(axes, found[0].x)
-        said.append(f"{title}, " + ", ".join(one.ends() for one in found))
-    row[0].set_ylabel("root mean square of a layer's weights")
-    legend(figure, 4)
-    return Picture(figure, f"{'. '.join(said)}.")
+    return by_size(panels, "hidden units", "root mean square of a layer's weights", columns=4)
