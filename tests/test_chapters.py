@@ -8,7 +8,7 @@ from dataclasses import astuple
 
 import nbformat
 import pytest
-from conftest import ROOT, complaint, l2scaling
+from conftest import ROOT, complaint, extend, l2scaling
 
 from l2scaling.publish.errors import RunError
 from l2scaling.publish.evidence import controls, robustness
@@ -273,6 +273,38 @@ def test_a_claim_that_survives_its_sabotage_is_an_error(quick_site):
     honest = gather(PROJECT, "quick", [CONTROLS[0].chapter])
     with pytest.raises(RunError, match="survives"):
         controls.outcomes(PROJECT, CONTROLS[0], honest, honest)
+
+
+def test_a_chapter_tried_again_leaves_the_rows_of_others(sample):
+    law = 'Prediction("{}", "A1", "a number", "at-most", 3.0, 0.0).judge(*[seed] * 3, 1)'
+    cell = f"from l2scaling.evidence import Evidence, Prediction\nEvidence([{law}])"
+    extend(sample, cell.format("sample"), "evidence")
+    notebook = nbformat.read(sample / "notebooks" / "sample.ipynb", 4)
+    notebook.cells[-1].source = cell.format("other")
+    nbformat.write(notebook, sample / "notebooks" / "other.ipynb")
+    book = sample / "book"
+    (sample / "_toc.yml").write_text((sample / "_toc.yml").read_text() + "- file: notebooks/other\n")
+    (sample / "notebooks" / "profiles.yml").write_text("sample: {quick: {}}\nother: {quick: {}}\n")
+    broken = "- {chapter: %s, claims: [A1], sabotage: a larger seed, parameters: {seed: '9'}}\n"
+    (book / "controls.yml").write_text(broken % "other" + broken % "sample")
+    (book / "robustness.yml").write_text(
+        "other: {seed: {4: breaks}}\nsample: {seed: {1: keeps, 5: breaks}}\n"
+    )
+    claim = "- {id: A1, source: T1, who: x, claim: y, ruling: holds, chapters: [other, sample]}\n"
+    (book / "claims.yml").write_text(claim)
+    for command in ("controls", "robustness"):
+        assert "'tuning'" in complaint(l2scaling(command, "tuning", project=sample), 2)
+        path = sample / "results" / f"{command}.json"
+        assert not path.exists()
+        for asked in (["other"], ["sample"]):
+            done = l2scaling(command, *asked, project=sample)
+            assert done.returncode == 0, done.stderr
+        rows = json.loads(path.read_text())
+        assert [row["chapter"] for row in rows] == ["other", "sample", "sample"][: len(rows)]
+    assert len(rows) == 3
+    (book / "robustness.yml").write_text("other: {seed: {4: breaks}}\nsample: {seed: {1: keeps}}\n")
+    l2scaling("robustness", "other", project=sample)
+    assert json.loads(path.read_text()) == rows[:2]
 
 
 def test_the_robustness_page_is_about_the_trials_and_predictions_that_are_written_down():

@@ -96,8 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         _sweep: "chapter --grid --seeds --plan --only --profile --output --jobs",
         _gather: "folder",
         _reproduce: "chapters --profile --output --jobs --json",
-        _controls: "--jobs",
-        _robustness: "--jobs",
+        _controls: "chapters --jobs",
+        _robustness: "chapters --jobs",
         _evidence: "chapters --profile --json",
         _cite: "what --format --profile",
         _convert: f"value --from --to {' '.join(_OPTIONS)} --loss --printed-loss --metric --json",
@@ -267,12 +267,12 @@ def _reproduce(project: Project, options: argparse.Namespace) -> Iterable[str]:
 
 def _controls(project: Project, options: argparse.Namespace) -> Iterable[Path]:
     """Break each claim's mechanism; write results/controls.json."""
-    return [controls.run_controls(project, options.jobs)]
+    return [controls.run_controls(project, _asked(project, options), options.jobs)]
 
 
 def _robustness(project: Project, options: argparse.Namespace) -> Iterable[Path]:
     """Run chapters beyond their values; write results/robustness.json."""
-    return [robustness.run_robustness(project, options.jobs)]
+    return [robustness.run_robustness(project, _asked(project, options), options.jobs)]
 
 
 def _evidence(project: Project, options: argparse.Namespace) -> Iterable[str]:

@@ -16,8 +16,9 @@ EXACT: dict[str, dict[str, Any]] = {
         "solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000, "l1_ratios": (0.0,), "cv": 2,
         "scoring": "neg_log_loss", "use_legacy_attributes": False,
     },
-    "LinearSVC": {"tol": 1e-12, "max_iter": 100_000, "dual": True},
-    "LinearSVR": {"tol": 1e-12, "max_iter": 100_000, "dual": True},
+    # tighter than this, the coordinates that liblinear left aside can stay aside for good
+    "LinearSVC": {"tol": 1e-10, "max_iter": 100_000, "dual": True, "random_state": 0},
+    "LinearSVR": {"tol": 1e-10, "max_iter": 100_000, "dual": True, "random_state": 0},
     "SVC": {"kernel": "linear", "tol": 1e-9}, "SVR": {"kernel": "linear", "tol": 1e-9},
     "NuSVR": {"kernel": "linear", "tol": 1e-9, "nu": 1.0},
     "PoissonRegressor": {"solver": "newton-cholesky", "tol": 1e-12, "max_iter": 1000},
@@ -35,7 +36,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "LogisticRegression:l1": SAGA | {"l1_ratio": 1.0},
     "LogisticRegression:elasticnet_l1": SAGA, "LogisticRegression:elasticnet_l2": SAGA,
     "LogisticRegression:liblinear": {"solver": "liblinear", "tol": 1e-12},
-    "LinearSVC:hinge": {"loss": "hinge"}, "LinearSVC:l1": {"penalty": "l1", "dual": False},
+    "LinearSVC:hinge": {"loss": "hinge"}, "LinearSVC:l1": {"penalty": "l1", "dual": False, "tol": 1e-12},
     "LinearSVR:squared": {"loss": "squared_epsilon_insensitive"},
 }  # fmt: skip
 

@@ -101,16 +101,20 @@ def _moved(before: Record, after: Record) -> float:
     return abs(after.measured - before.measured) / (before.margin or abs(before.predicted) or 1.0)
 
 
-def run_controls(project: Project, jobs: int | None) -> Path:
-    """Run every chapter honestly and under each sabotage, and write results/controls.json."""
+def run_controls(project: Project, chapters: Sequence[str], jobs: int | None) -> Path:
+    """Run chapters honestly and under each of their sabotages, and write results/controls.json.
+
+    What it has of other chapters stays.
+    """
     every = controls(project)
-    pairs = run_beside(project, [one.point for one in every], "controls", jobs)
-    found = [
-        outcome
-        for one, (before, under) in zip(every, pairs, strict=True)
-        for outcome in outcomes(project, one, before, under)
-    ]
-    found.sort(key=lambda one: one.claim)
+    asked = [one for one in every if one.chapter in chapters]
+    pairs = run_beside(project, [one.point for one in asked], "controls", jobs)
+    places = {(one.chapter, one.sabotage): place for place, one in enumerate(every)}
+    others = [one for one in published(project) if one.chapter not in chapters]
+    found = [one for one in others if (one.chapter, one.sabotage) in places]
+    for one, (before, under) in zip(asked, pairs, strict=True):
+        found += outcomes(project, one, before, under)
+    found.sort(key=lambda one: (one.claim, places[one.chapter, one.sabotage]))
     return write_results(project, "controls", [asdict(one) for one in found])
 
 
