@@ -66,7 +66,7 @@ rule site:
         runs=RUNS,
         words=WORDS,
         package=PACKAGE,
-        results=sorted(str(path) for path in Path("results").glob("*.json")),
+        results=sorted(str(path) for path in [*Path("results").glob("*.json"), *Path("results").glob("reproductions.csv")]),
         config=["_config.yml", "_toc.yml", "CITATION.cff"],
     output:
         INDEX,

@@ -8,7 +8,11 @@ import nbformat
 import pytest
 from conftest import BIN, EVIDENCE, ROOT, complaint, environment, extend, l2scaling
 
+from l2scaling.publish.errors import RequestError
+from l2scaling.publish.evidence import reproductions
 from l2scaling.publish.evidence.reproduce import state
+from l2scaling.publish.pages.reproduced import reproductions_page
+from l2scaling.publish.project import Project
 
 
 @pytest.fixture
@@ -81,6 +85,76 @@ def test_senseless_reproductions_are_refused(judged):
     assert "'fast'" in complaint(l2scaling("reproduce", "--profile", "fast", project=judged), 2)
     assert "no run" in complaint(l2scaling("reproduce", "--profile", "full", project=judged), 2)
     assert not (judged / "_build" / "reproduce").exists()
+
+
+# ---------------------------------------------------------------- the table of reproductions
+
+
+def recorded(project: Path) -> list[tuple]:
+    rows = reproductions.read(Project(project))
+    return [(one.chapter, one.ran, one.records, one.same, one.within, one.drifted) for one in rows]
+
+
+def test_an_outcome_is_recorded_once_and_another_beside_it(judged):
+    for _ in range(2):
+        assert l2scaling("reproduce", "--record", "newest", project=judged).returncode == 0
+        assert recorded(judged) == [("sample", True, 1, 1, 0, 0)]
+    (row,) = reproductions.read(Project(judged))
+    made = nbformat.read(next((judged / "_build/reproduce/published/points").glob("*.ipynb")), 4)
+    said = made.metadata["l2scaling"]
+    assert row.versions.items() <= said["versions"].items()
+    assert (row.processor, str(row.threads)) == (said["processor"], said["threads"])
+    assert said["source"].startswith(row.source)
+    altered(judged, measured=3.5, low=3.4, high=3.6)
+    complaint(l2scaling("reproduce", "--record", "newest", project=judged), 1)
+    assert recorded(judged) == [("sample", True, 1, 1, 0, 0), ("sample", True, 1, 0, 0, 1)]
+
+
+def test_a_chapter_that_fails_is_recorded_as_such(judged):
+    notebook = judged / "notebooks" / "sample.ipynb"
+    notebook.write_text(notebook.read_text().replace("random.seed(seed)", "random.seed(seed / 0)"))
+    complaint(l2scaling("reproduce", "--record", "lowest", project=judged), 1)
+    assert recorded(judged) == [("sample", False, 0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "words", [("fastest",), ("newest", "--profile", "quick"), ("locked",)], ids=["word", "profile", "lock"]
+)
+def test_what_cannot_be_recorded_is_refused_before_it_runs(judged, words):
+    for name in ("requirements.lock", "requirements-torch.txt"):
+        (judged / name).write_text("numpy==1.0.0\n")
+    line = complaint(l2scaling("reproduce", "--record", *words, project=judged), 2)
+    assert words[-1] in line and "allowed" in line
+    assert recorded(judged) == []
+    assert not (judged / "_build" / "reproduce").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(",yes,1,1,", ",yes,2,1,"), (",no,yes,", ",maybe,yes,"), (",newest,", ",own,"), ("date,", "day,")],
+)
+def test_a_row_that_no_command_can_have_written_is_named(judged, old, new):
+    assert l2scaling("reproduce", "--record", "newest", project=judged).returncode == 0
+    path = judged / "results" / "reproductions.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(RequestError, match=r"reproductions\.csv"):
+        reproductions.read(Project(judged))
+
+
+def test_the_page_counts_what_came_back_and_says_what_is_not_shown():
+    project = Project(ROOT)
+    rows = reproductions.read(project)
+    assert rows
+    titles = {chapter: chapter.upper() for chapter in project.chapters()}
+    page = reproductions_page(rows, titles, {row.chapter: row.source for row in rows})
+    assert f"{sum(row.same for row in rows):,} were the same to the last digit" in page
+    assert all(row.processor in page and row.versions["numpy"] in page for row in rows)
+    assert f"any processor but {rows[0].processor}" in page
+    one = rows[:1]
+    assert "the chapters" in reproductions_page(one, titles, {row.chapter: row.source for row in one})
+    assert "No reproduction is on file" in reproductions_page([], titles, {})
 
 
 # ---------------------------------------------------------------- the real chapters

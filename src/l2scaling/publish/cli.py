@@ -21,7 +21,16 @@ from l2scaling.atlas.convert import LOSSES, convert, sum_behind
 from l2scaling.atlas.quantities import QUANTITIES, ConventionError, Usage
 from l2scaling.evidence import number
 from l2scaling.publish.errors import RequestError, RunError
-from l2scaling.publish.evidence import atlas, controls, reproduce, results, robustness, stated, sweep
+from l2scaling.publish.evidence import (
+    atlas,
+    controls,
+    reproduce,
+    reproductions,
+    results,
+    robustness,
+    stated,
+    sweep,
+)
 from l2scaling.publish.pages import citation, pdf, release, site
 from l2scaling.publish.project import PROFILES, Project, find_project, title
 from l2scaling.publish.runs import executed
@@ -95,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         _run: "chapter -p/--parameter --profile --output --cell-timeout",
         _sweep: "chapter --grid --seeds --plan --only --profile --output --jobs",
         _gather: "folder",
-        _reproduce: "chapters --profile --output --jobs --json",
+        _reproduce: "chapters --profile --output --jobs --record --json",
         _controls: "chapters --jobs",
         _robustness: "chapters --jobs",
         _evidence: "chapters --profile --json",
@@ -158,6 +167,10 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "--site": {"type": _path, "metavar": "FOLDER", "help": "_build/html if not given"},
     "--jobs": {"type": int, "metavar": "J", "help": "runs at once; one a core if not given"},
+    "--record": {
+        "metavar": "DEPENDENCIES",
+        "help": f"add the outcome to results/reproductions.csv; {', '.join(reproductions.DEPENDENCIES)}",
+    },
     "--json": {"action": "store_true", "help": "print one list of objects"},
     "--cell-timeout": {
         "type": int, "metavar": "SECONDS",
@@ -256,7 +269,9 @@ def _gather(_: Project, options: argparse.Namespace) -> Iterable[Path]:
 def _reproduce(project: Project, options: argparse.Namespace) -> Iterable[str]:
     """Run chapters again and compare their numbers with results/."""
     chapters = options.chapters or project.chapters()
-    found = reproduce.reproduce(project, chapters, options.profile, options.output, options.jobs)
+    found = reproduce.reproduce(
+        project, chapters, options.profile, options.output, options.jobs, options.record
+    )
     rows = [asdict(one) for one in found]
     yield from _shown(rows, options.json, ["chapter", "quantity", "published", "now", "state"])
     counts = {state: sum(one.state == state for one in found) for state in reproduce.STATES}

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from l2scaling.publish.errors import RequestError
-from l2scaling.publish.evidence import results
+from l2scaling.publish.evidence import reproductions, results
 from l2scaling.publish.project import Project
-from l2scaling.publish.runs import executed
-from l2scaling.publish.runs.many import Point, forget, run_all, workers, writable
+from l2scaling.publish.runs import executed, many, provenance
+from l2scaling.publish.runs.many import Point
 
 STATES = ("same", "within tolerance", "drifted")
 
@@ -26,27 +26,53 @@ class Comparison:
 
 
 def reproduce(
-    project: Project, chapters: Sequence[str], profile: str, output: Path | None, jobs: int | None
+    project: Project,
+    chapters: Sequence[str],
+    profile: str,
+    output: Path | None,
+    jobs: int | None,
+    record: str | None = None,
 ) -> list[Comparison]:
     """Run chapters again, away from the book's own runs, and compare their records.
 
     In profile ``published`` the records of ``results/`` are the reference, in others those of the
-    last run in that profile. ``RunError`` names chapters that failed, after all have run.
+    last run in that profile. ``RunError`` names chapters that failed, after all have run. ``record``
+    says with which dependencies, and adds each chapter's outcome to the table of reproductions.
     """
-    where = workers(project, jobs)
+    where = many.workers(project, jobs)
     for chapter in chapters:
         project.require_chapter(chapter)
+    if record is not None:
+        reproductions.require(project, record, profile, provenance.versions())
     references = {chapter: _reference(project, chapter, profile) for chapter in chapters}
-    folder = writable(output or project.build / "reproduce" / profile)
+    folder = many.writable(output or project.build / "reproduce" / profile)
     points = {chapter: Point(chapter, profile) for chapter in chapters}
     for point in points.values():  # a result of an earlier call proves nothing now
-        forget(folder, point)
-    runs = run_all(project, list(points.values()), folder, where, "reproduce")
-    return [
-        one
-        for chapter, run in zip(points, runs, strict=True)
-        for one in compare(chapter, references[chapter], _rows(run))
-    ]
+        many.forget(folder, point)
+    many.run_points(project, list(points.values()), folder, where, "reproduce")
+    runs = {
+        chapter: many.executed(folder, point)
+        for chapter, point in points.items()
+        if many.is_done(folder, point)
+    }
+    found = {chapter: compare(chapter, references[chapter], _rows(run)) for chapter, run in runs.items()}
+    if record is not None:
+        rows = [_outcome(project, chapter, runs.get(chapter), found, record) for chapter in points]
+        reproductions.add(project, rows)
+    many.require_all(folder, list(points.values()))
+    return [one for chapter in points for one in found[chapter]]
+
+
+def _outcome(
+    project: Project, chapter: str, run: Any, found: dict[str, list[Comparison]], record: str
+) -> reproductions.Reproduction:
+    """Return a chapter's row, of what its run says of itself or, if it failed, of what it was made from."""
+    if run is None:
+        origin = provenance.origin(project, chapter, project.source(chapter))
+        return reproductions.made(chapter, origin, record, [], None)
+    states = [one.state for one in found[chapter]]
+    seconds = run.metadata["papermill"]["duration"]
+    return reproductions.made(chapter, run.metadata["l2scaling"], record, states, seconds)
 
 
 def compare(

@@ -2,5 +2,5 @@
 
 __all__ = [
     "api", "atlas_page", "bounds", "chapter_page", "citation", "explorer", "kept_pages", "layout", "ledger",
-    "pdf", "plain", "release", "site",
+    "pdf", "plain", "release", "reproduced", "site",
 ]  # fmt: skip

@@ -18,10 +18,19 @@ import nbformat
 import yaml
 
 from l2scaling.publish.errors import RequestError, RunError
-from l2scaling.publish.evidence import atlas, controls, results, robustness
+from l2scaling.publish.evidence import atlas, controls, reproductions, results, robustness
 from l2scaling.publish.evidence.claims import claim_link, read_claims
 from l2scaling.publish.locks import exclusive
-from l2scaling.publish.pages import api, atlas_page, bounds, chapter_page, citation, ledger, plain
+from l2scaling.publish.pages import (
+    api,
+    atlas_page,
+    bounds,
+    chapter_page,
+    citation,
+    ledger,
+    plain,
+    reproduced,
+)
 from l2scaling.publish.project import Project, title, writing
 from l2scaling.publish.runs import executed, private
 from l2scaling.publish.runs.parameters import declared
@@ -160,6 +169,11 @@ def assemble(project: Project, profile: str, source: Path) -> None:
         "record-counts": ledger.record_counts(records, before),
         "runs": ledger.runs_page(
             list(runs.values()), titles, {name: references[name].run for name in chapters}
+        ),
+        "reproductions": reproduced.reproductions_page(
+            reproductions.read(project),
+            titles,
+            {name: run.metadata["l2scaling"]["source"] for name, run in runs.items()},
         ),
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
