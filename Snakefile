@@ -66,7 +66,7 @@ rule site:
         runs=RUNS,
         words=WORDS,
         package=PACKAGE,
-        results=sorted(str(path) for path in [*Path("results").glob("*.json"), *Path("results").glob("reproductions.csv")]),
+        results=sorted(str(path) for name in ("*.json", "reproductions.csv") for path in Path("results").glob(name)),
         config=["_config.yml", "_toc.yml", "CITATION.cff"],
     output:
         INDEX,

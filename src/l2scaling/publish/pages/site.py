@@ -28,6 +28,7 @@ from l2scaling.publish.pages import (
     chapter_page,
     citation,
     ledger,
+    live,
     plain,
     reproduced,
 )
@@ -188,6 +189,9 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     }.items():
         (generated / f"{name}.md").write_text(text)
     explorer.write_tables(source / "book" / "_extra" / "explorer")
+    if (project.root / "book" / live.FORM).is_file():
+        there = live.provide(project, source / "book" / "_extra" / "live")
+        (generated / "live.md").write_text(live.page(project, there))
     for path in (source / "book").glob("*.md"):  # the generated ones hold no bounds
         path.write_text(bounds.filled(path.read_text(), numbers))
 
