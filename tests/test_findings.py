@@ -23,10 +23,11 @@ def test_a_finding_stands_alone_and_says_what_was_seen(script):
     assert re.search(r"^# Seen with", head, re.M)
     assert "Fails if that changes." in head
     assert "set -euo pipefail\nfolder=$(mktemp -d)\ntrap 'rm -rf \"$folder\"' EXIT\n" in text
-    (installed,) = re.findall(r"pip\" install (.*)", text)
+    (installed,) = re.findall(r"(?:pip\"|npm) install (.*)", text)
     packages = [word for word in installed.split() if not word.startswith("-")]
     assert packages
-    assert all(re.fullmatch(r"[\w.-]+(\[\w+\])?==[\d.]+\w*", one) for one in packages), packages
+    pinned = r"([\w.-]+(\[\w+\])?==|(@[\w-]+/)?[\w-]+@)[\d.]+\w*"
+    assert all(re.fullmatch(pinned, one) for one in packages), packages
     assert "l2scaling" not in text
 
 
