@@ -21,7 +21,7 @@ FORM = "live-form.html"
 
 ABSENT = (
     "```{admonition} Not in this copy\nPython for the browser could not be fetched when this copy of the "
-    "book was built, so nothing runs here; `make book` on a machine with a connection brings it.\n```\n"
+    "book was built, so nothing runs here; `l2scaling site` brings it once there is a connection.\n```\n"
 )
 """What it shows elsewhere."""
 
