@@ -40,9 +40,13 @@ def reproductions_page(
     present = sum(sources[one.chapter].startswith(one.source) for one in rows)
     parts += [
         f"Our {of} runs compared {totals[0]:,} records with the published ones: {totals[1]:,} were the same "
-        f"to the last digit, {totals[2]:,} within the reviewed tolerance, {totals[3]:,} drifted. {present} "
-        "of the runs were of the sources that these pages are made from, the others of earlier ones, held "
-        "against what was published then.\n",
+        f"to the last digit, {totals[2]:,} within the reviewed tolerance, {totals[3]:,} drifted. "
+        + (
+            "All of the runs were of the sources that these pages are made from.\n"
+            if present == of
+            else f"{present} of the runs were of the sources that these pages are made from, the others of "
+            "earlier ones, held against what was published then.\n"
+        ),
         _by_environment(rows),
         _by_chapter(rows, titles),
         f"**Not shown here:** {'; '.join(_not_shown(rows, titles))}.\n",
