@@ -34,11 +34,19 @@ if workflow.is_main_process:
             link.unlink()
 
     # Dates do not tell that a source was edited while its run was under way, or that a crash of the
-    # machine left half a run. What a run says of its own sources does.
+    # machine left half a run. What a run says of its own sources does. A run that came from elsewhere, out of
+    # a release, is as good as one that was made here.
     for chapter in [] if PLAN else CHAPTERS:
         link = Path(f"_build/tracked/{PROFILE}/{chapter}.ipynb")
-        if link.is_file() and not provenance.is_fresh(PROJECT, chapter, PROFILE):
-            link.unlink()
+        run = PROJECT.run_path(chapter, PROFILE)
+        if not link.is_file() and not run.is_file():
+            continue
+        if not provenance.is_fresh(PROJECT, chapter, PROFILE):
+            link.unlink(missing_ok=True)
+        elif not link.is_file():
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.hardlink_to(run)
+            os.utime(link)  # newer than what it is made from
 
 
 @cache

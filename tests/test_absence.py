@@ -20,6 +20,7 @@ USES = {
     "npm": READERS,
     "git": (
         "project::test_no_tracked_file_is_large_or_names_a_place_of_this_machine",
+        "release::test_an_interrupted_release_leaves_the_last_one_and_the_next_completes",
         "transparency::test_a_run_records_its_commit_and_whether_its_sources_differ_from_it",
     ),
     "unshare": ("fuzz::test_without_network_secrets_or_settings_everything_works", *DISKS),
