@@ -19,7 +19,7 @@ ifneq ($(filter-out $(PROFILES),$(PROFILE))$(words $(PROFILE)),1)
 $(error unknown PROFILE '$(PROFILE)'; allowed: $(PROFILES))
 endif
 
-.PHONY: help book pdf release test slurm fresh kills environments sweep atlas findings bench check accept lock environment clean
+.PHONY: help book lab pdf release test slurm fresh kills environments sweep atlas findings bench check accept lock environment clean
 
 help: ## this list
 	sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -46,6 +46,22 @@ book: environment ## run what is out of date, build _build/html/index.html
 	  $$plan --dry-run --quiet rules reason 2>&1 | grep -E -A 4 'Error|Exception' | grep -v '^  File' >&2 || true
 	  echo "make: the build stopped; what it had published before is untouched (log: .snakemake/log)" >&2; exit 1; }
 	echo "book: $(CURDIR)/$(SITE)/index.html ($${SECONDS} s, profile $(PROFILE))"
+
+# JupyterLab has an environment of its own, whose kernel is that of the book. LAB is what it is told.
+LAB ?= lab notebooks/penalty-and-pull.ipynb
+lab: environment ## open a chapter in JupyterLab, ready to run
+	what() { cat .venv/made-from lab.lock; }
+	if ! what | cmp --quiet - _build/lab/made-from; then
+	  SECONDS=0
+	  echo "lab: installing JupyterLab into _build/lab"
+	  rm -f _build/lab/made-from
+	  "$(PYTHON)" -m venv --clear _build/lab
+	  _build/lab/bin/python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes -r lab.lock
+	  python -m ipykernel install --prefix _build/lab --name python3 --display-name l2scaling >/dev/null
+	  what > _build/lab/made-from
+	  echo "lab: done in $${SECONDS} s"
+	fi
+	exec _build/lab/bin/jupyter $(LAB)
 
 pdf: book ## print the book into one file, _build/html/book.pdf, and link it from every page
 	l2scaling pdf --site $(SITE)
@@ -98,10 +114,12 @@ check: environment ## style, types and the floors of the house
 accept: environment ## copy the published runs' evidence to results/, to be reviewed as a diff
 	l2scaling accept
 
-lock: environment ## resolve the dependencies again; writes requirements.lock and environment.yml
+lock: environment ## resolve the dependencies again; writes requirements.lock, lab.lock and environment.yml
 	uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --all-extras \
 	  --excludes requirements-torch.txt pyproject.toml requirements-torch-needs.in \
 	  --custom-compile-command "make lock" --output-file requirements.lock --upgrade
+	uv pip compile --quiet --universal --generate-hashes --no-annotate --python-version 3.11 --group lab \
+	  --custom-compile-command "make lock" --output-file lab.lock --upgrade
 	$(CONDA_DOOR) --output environment.yml
 
 clean: ## remove everything built, and the environment

@@ -39,6 +39,8 @@ from l2scaling.publish.runs.parameters import declared
 _KEPT_PAGES = "l2scaling.publish.pages.kept_pages"  # by name, as it needs Sphinx
 _SETUP = ("_toc.yml", "_config.yml", "book/*.bib", "book/_ext/*.py")
 """Of the sources laid out, those that may act on the reading of every page."""
+BINDER = "https://mybinder.org"
+"""What opens a chapter for a reader who installs nothing, as .binder/ says."""
 
 
 def build_site(project: Project, profile: str, destination: Path) -> Path:
@@ -267,6 +269,7 @@ def _write_config(project: Project, path: Path) -> None:
         config["repository"] = {"url": origin, "branch": "main"}
         buttons = ("use_repository_button", "use_edit_page_button", "use_issues_button")
         config["html"] |= dict.fromkeys(buttons, True)
+        config["launch_buttons"] = (config.get("launch_buttons") or {}) | {"binderhub_url": BINDER}
     path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
 
 
