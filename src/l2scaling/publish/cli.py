@@ -31,7 +31,7 @@ from l2scaling.publish.evidence import (
     stated,
     sweep,
 )
-from l2scaling.publish.pages import citation, pdf, release, site
+from l2scaling.publish.pages import citation, pdf, release, site, versions
 from l2scaling.publish.project import PROFILES, Project, find_project, title
 from l2scaling.publish.runs import executed
 from l2scaling.publish.runs.parameters import declared, real
@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         _site: "--profile --output",
         _pdf: "--site",
         _release: "--profile --site --output",
+        _versions: "archives --output",
     }.items():
         group, _, name = function.__name__.strip("_").rpartition("_")
         summary = function.__doc__
@@ -150,6 +151,7 @@ _OPTIONS = {f"--{name.replace('_', '-')}": name for name in QUANTITIES}
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     "chapter": {},
     "chapters": {"nargs": "*", "metavar": "CHAPTER"},
+    "archives": {"type": _path, "nargs": "+", "metavar": "ARCHIVE", "help": "of releases, in any order"},
     "folder": {"type": _path, "metavar": "FOLDER", "help": "the --output of the sweep"},
     "what": {"metavar": "CHAPTER|book"},
     "value": {"nargs": "?", "metavar": "VALUE", "help": "the API's default if not given"},
@@ -163,7 +165,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     "--profile": {"default": "published", "help": f"one of {', '.join(PROFILES)}"},
     "--output": {
         "type": _path, "metavar": "PATH",
-        "help": "where to write; below _build if not given: html, release, reproduce, runs or sweeps",
+        "help": "where to write; below _build if not given, in a folder of its own",
     },
     "--site": {"type": _path, "metavar": "FOLDER", "help": "_build/html if not given"},
     "--jobs": {"type": int, "metavar": "J", "help": "runs at once; one a core if not given"},
@@ -405,6 +407,11 @@ def _release(project: Project, options: argparse.Namespace) -> Iterable[Path]:
     """Pack a built book, its runs and the results into one archive."""
     book, folder = options.site or project.build / "html", options.output or project.build / "release"
     return [release.release(project, options.profile, book, folder)]
+
+
+def _versions(project: Project, options: argparse.Namespace) -> Iterable[Path]:
+    """Lay out all released versions for a host: the newest at the root, each below v/."""
+    return [versions.lay_out(options.archives, options.output or project.build / "versions")]
 
 
 @contextlib.contextmanager
