@@ -57,7 +57,7 @@ lab: environment ## open a chapter in JupyterLab, ready to run
 	  rm -f _build/lab/made-from
 	  "$(PYTHON)" -m venv --clear _build/lab
 	  _build/lab/bin/python -m pip install --disable-pip-version-check --progress-bar off --quiet --require-hashes -r lab.lock
-	  python -m ipykernel install --prefix _build/lab --name python3 --display-name l2scaling >/dev/null
+	  python -m ipykernel install --prefix _build/lab --name python3 --display-name l2scaling &>_build/lab/kernel.log
 	  what > _build/lab/made-from
 	  echo "lab: done in $${SECONDS} s"
 	fi

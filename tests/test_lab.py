@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, environment, lack, link_environment, need
+from conftest import BIN, ROOT, environment, lack, link_environment, need
 from nbclient import NotebookClient
 
 from l2scaling.publish.pages import site
@@ -87,6 +87,22 @@ def test_binder_registers_the_books_own_kernel(sample, tmp_path):
     (sample / "requirements.lock").write_text("no such package")
     assert subprocess.run([binder / "postBuild"], cwd=sample, env=there, capture_output=True).returncode != 0
     assert not (tmp_path / "given").exists()
+
+
+def test_binders_own_tool_finds_what_to_do(tmp_path):
+    shutil.copytree(ROOT / ".binder", tmp_path / ".binder")
+    for name in ("environment.yml", "pyproject.toml", "requirements.lock"):  # which it would take else
+        shutil.copy(ROOT / name, tmp_path)
+    command = ["--from", "jupyter-repo2docker==2026.4.0", "repo2docker", "--no-build", "--debug", tmp_path]
+    done = subprocess.run(
+        ["uv", "tool", "run", "--quiet", *command], cwd=tmp_path, capture_output=True, text=True,
+        env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""},
+    )  # fmt: skip
+    if "FROM " not in (said := done.stdout + done.stderr):
+        lack(f"repo2docker could not be fetched: {said.splitlines()[-2:]}")
+    assert f"python={PYTHON}\n" in said
+    assert "RUN ./.binder/postBuild\n" in said
+    assert "environment.yml" not in said
 
 
 @pytest.fixture(scope="session")

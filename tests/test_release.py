@@ -12,7 +12,8 @@ import pytest
 from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, link_environment, need, path_without
 
 from l2scaling.publish.errors import RequestError, RunError
-from l2scaling.publish.pages.release import release
+from l2scaling.publish.pages import site
+from l2scaling.publish.pages.release import _sources, release
 from l2scaling.publish.project import Project, title
 from l2scaling.publish.runs import executed
 from l2scaling.publish.runs.provenance import git
@@ -231,6 +232,18 @@ def test_the_book_is_built_again_from_the_archive_alone_without_git_and_without_
         ["make", "book", "PROFILE=quick"], cwd=source, env=bare, capture_output=True, text=True, check=False
     )
     assert (done.returncode, "sample:" in done.stderr) == (0, True), done.stderr
+
+
+def test_an_archive_that_lies_in_another_repository_takes_nothing_of_it_for_its_own(tmp_path, monkeypatch):
+    need("git", otherwise="there is no repository to lie in")
+    monkeypatch.delenv("L2SCALING_REPOSITORY", raising=False)
+    for words in ("init", "remote add origin https://forge.example/group/other"):
+        subprocess.run(["git", *words.split()], cwd=tmp_path, capture_output=True, check=True)
+    (source := tmp_path / "l2scaling-0.1.0" / "source").mkdir(parents=True)
+    (source.parent / "SHA256SUMS").write_text("0a  README.txt\n0a  source/Makefile\n")
+    assert site.repository(Project(tmp_path)) == "https://forge.example/group/other"
+    assert site.repository(Project(source)) is None
+    assert _sources(Project(source)) == (["Makefile"], None)
 
 
 # ---------------------------------------------------------------- what it says of itself to programs

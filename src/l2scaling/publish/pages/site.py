@@ -35,6 +35,7 @@ from l2scaling.publish.pages import (
 from l2scaling.publish.project import Project, title, writing
 from l2scaling.publish.runs import executed, private
 from l2scaling.publish.runs.parameters import declared
+from l2scaling.publish.runs.provenance import git
 
 _KEPT_PAGES = "l2scaling.publish.pages.kept_pages"  # by name, as it needs Sphinx
 _SETUP = ("_toc.yml", "_config.yml", "book/*.bib", "book/_ext/*.py")
@@ -240,10 +241,10 @@ def repository(project: Project) -> str | None:
     """
     address = os.environ.get("L2SCALING_REPOSITORY", "")
     if not address:
-        command = ["git", "-C", str(project.root), "remote", "get-url", "origin"]
         try:
-            address = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-        except FileNotFoundError:
+            above = git(project, "rev-parse", "--show-cdup").strip()  # an archive inside another's repository
+            address = "" if above else git(project, "remote", "get-url", "origin").strip()
+        except (OSError, subprocess.CalledProcessError):
             return None
     address = re.sub(r"^git@([^:/]+):", r"https://\1/", address).removesuffix(".git").rstrip("/")
     return address if re.fullmatch(r"https?://[^/\s@]+/\S+", address) else None
