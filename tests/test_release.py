@@ -308,7 +308,10 @@ session = requests_cache.CachedSession(cache, backend="sqlite", expire_after=-1)
 found = requests.Response()
 found.status_code, found.url, found._content = 200, address, text
 found.request = session.prepare_request(requests.Request("GET", address))
-found.raw = urllib3.HTTPResponse(io.BytesIO(text), status=200, preload_content=False, request_url=address)
+found.headers["Content-Type"] = "application/ld+json"
+found.raw = urllib3.HTTPResponse(
+    io.BytesIO(text), found.headers, status=200, preload_content=False, request_url=address
+)
 session.cache.save_response(found)
 sys.argv[1:] = ["-y", "validate", "--offline", "--cache-path", cache, "--no-paging"]
 sys.argv += ["-p", "process-run-crate-0.5", "-l", "recommended", "-f", "json", "-o", said, crate]
