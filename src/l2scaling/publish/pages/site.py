@@ -263,6 +263,9 @@ def _write_config(project: Project, path: Path) -> None:
     config = project.config()
     sphinx = config.get("sphinx") or {}
     sphinx["extra_extensions"] = [*(sphinx.get("extra_extensions") or []), _KEPT_PAGES]
+    # by these two the index from which other books refer to this one says whose it is
+    named = {"project": config["title"], "version": citation.book_reference(project).version}
+    sphinx["config"] = {**(sphinx.get("config") or {}), **named}
     config["sphinx"] = sphinx
     if place := address(project):
         config["html"]["baseurl"] = place
