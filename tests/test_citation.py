@@ -22,12 +22,14 @@ from myst_parser.config.main import MdParserConfig
 from myst_parser.parsers.mdit import create_md_parser
 from pybtex.database import parse_string
 from pypdf import PdfReader
+from test_pages import hosted
 
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.evidence import claims
 from l2scaling.publish.pages import citation
 from l2scaling.publish.pages.citation import Author, Reference
 from l2scaling.publish.project import Project, title
+from l2scaling.publish.runs.executed import records_of
 from l2scaling.publish.runs.provenance import content_hash
 
 PROJECT = Project(ROOT)
@@ -542,3 +544,76 @@ def test_every_claim_has_an_address_and_its_heading_shows_it(quick_site):
         heading = page.find(id=name).find("h2")
         assert heading.get_text().startswith(f"{claim.id}: ")
         assert heading.find("a", class_="headerlink")["href"] == f"#{name}"
+
+
+PLACES = "figure[id], .proof[id], .math[id], span[id^=record-]"
+"""What can be cited one by one, beside claims."""
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_all_that_can_be_cited_has_a_name_of_its_own(quick_site, chapter):
+    page = page_of(quick_site, chapter)
+    names = [one["id"] for one in page.select(f"article :is({PLACES})")]
+    assert all(re.fullmatch(r"(fig|prop|def|rem|equation-eq|record)-[a-z0-9-]+", name) for name in names)
+    assert all(ids(page).count(name) == 1 for name in names)
+    run = nbformat.read(PROJECT.run_path(chapter, "quick"), as_version=4)
+    assert sum(name.startswith("record-") for name in names) == len(records_of(run))
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_button_beside_each_copies_its_address(browser, quick_site, published):
+    """The one at which the book is published, if its pages name it."""
+    allowed = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = allowed.new_page()
+    home = "https://book.example/notebooks/ridge.html"
+    if published:
+        page.add_init_script(
+            f"""document.addEventListener("DOMContentLoaded", () => document.head.append(
+                Object.assign(document.createElement("link"), {{rel: "canonical", href: "{home}"}})))"""
+        )
+    with hosted(quick_site) as place:
+        page.goto(f"{place}/notebooks/ridge.html#evidence")
+        home = home if published else f"{place}/notebooks/ridge.html"
+        page.wait_for_function("document.documentElement.dataset.math === 'set'")
+        assert page.locator(".copy-link").count() == page.locator(f"article :is({PLACES})").count() > 20
+        names = ["fig-ridge-best", "prop-ridge-risk", "equation-eq-ridge-best"]
+        names += page.locator("span[id^=record-]").evaluate_all("all => all.slice(0, 1).map((one) => one.id)")
+        for name in names:
+            button = page.locator(f"#{name} .copy-link, #{name} + .copy-link").first
+            page.mouse.move(0, 0)
+            assert button.evaluate("one => getComputedStyle(one).opacity") == "0"
+            button.focus()
+            page.keyboard.press("Shift+Tab")
+            page.keyboard.press("Tab")
+            assert (
+                button.evaluate("one => one === document.activeElement && getComputedStyle(one).opacity")
+                == "1"
+            )
+            page.keyboard.press("Enter")
+            page.locator("article > [aria-live=polite]", has_text="Copied").wait_for(state="attached")
+            assert page.evaluate("navigator.clipboard.readText()") == f"{home}#{name}"
+        assert button.get_attribute("aria-label").startswith("Copy link to double descent")
+        assert page.get_by_role("button", name="Copy link to Proposition", exact=False).count() > 3
+        page.emulate_media(media="print")
+        assert not button.is_visible()
+    allowed.close()
+
+
+def test_where_an_address_cannot_be_copied_the_browser_shows_it(context, quick_site):
+    page = context().new_page()
+    page.add_init_script("navigator.clipboard.writeText = () => Promise.reject()")
+    page.goto((quick_site / "notebooks" / "ridge.html").resolve().as_uri())
+    page.locator("#fig-ridge-best .copy-link").click()
+    page.wait_for_url("**/ridge.html#fig-ridge-best")
+    page.close()
+
+
+def test_without_a_pointer_every_button_is_seen(browser, quick_site):
+    phone = browser.new_context(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page = phone.new_page()
+    page.goto((quick_site / "notebooks" / "ridge.html").resolve().as_uri())
+    assert set(
+        page.locator(".copy-link").evaluate_all("all => all.map((one) => getComputedStyle(one).opacity)")
+    ) == {"1"}
+    assert page.locator("#fig-ridge-best .copy-link").bounding_box()["height"] >= 24
+    phone.close()
