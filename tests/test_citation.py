@@ -327,7 +327,7 @@ def test_a_citation_box_shows_the_words_and_nothing_else(one):
     assert set(kinds) - {"text"} == ({"link_open", "link_close"} if one.url else set())
     assert kinds.count("link_open") <= 1
     shown = "".join(token.content for token in words.children)
-    assert shown.partition(" https://book.example/")[0] == citation._sentence(citation._in_lines(one))
+    assert shown.partition(" https://book.example/")[0] == citation._sentence(citation.in_lines(one))
     assert [box.info for box in boxes] == [f"{{dropdown}} {name}" for name in citation.NAMES.values()]
     for box, form in zip(boxes, citation.SUFFIXES, strict=True):
         text, *rest = parser.parse(box.content)

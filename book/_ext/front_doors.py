@@ -11,6 +11,8 @@ from xml.sax.saxutils import escape as escape_xml
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from l2scaling.publish.pages.metadata import script
+
 MAP = '<?xml version="1.0" encoding="utf-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
 
 
@@ -32,9 +34,14 @@ def describe(app: Sphinx, page: str, template: str, context: dict[str, Any], doc
     lines = [f'<meta name="description" content="{escape(words)}">'] if words else []
     lines += [f'<meta property="{name}" content="{escape(value)}">' for name, value in tags.items()]
     lines.append(f'<link rel="alternate" type="text/markdown" href="{page.rpartition("/")[2]}.md">')
-    scholars = json.loads(Path(app.srcdir, "book", "_generated", "meta-tags.json").read_text())
+    generated = Path(app.srcdir, "book", "_generated")
+    scholars = json.loads((generated / "meta-tags.json").read_text())
     if page in scholars:
         lines += [scholars[page], f'<meta name="citation_abstract" content="{escape(abstract(doctree))}">']
+        data = json.loads((generated / "json-ld.json").read_text())[page]
+        lines.append(
+            script(data | ({"abstract": abstract(doctree)} if data.get("@type") == "Chapter" else {}))
+        )
     context["metatags"] = "\n".join([context.get("metatags", ""), *lines])
 
 

@@ -31,7 +31,7 @@ from l2scaling.publish.evidence import (
     stated,
     sweep,
 )
-from l2scaling.publish.pages import citation, pdf, release, site, versions
+from l2scaling.publish.pages import citation, metadata, pdf, release, site, versions
 from l2scaling.publish.project import PROFILES, Project, find_project, title
 from l2scaling.publish.runs import executed
 from l2scaling.publish.runs.parameters import declared, real
@@ -188,7 +188,9 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
         "action": "append", "default": [], "metavar": "NAME=V1,V2,…",
         "help": "the points of the plan that run, the rows of others being kept; may be repeated",
     },
-    "--format": {"default": "bibtex", "help": ", ".join(citation.FORMATS)},
+    "--format": {
+        "default": "bibtex", "help": f"{', '.join(citation.FORMATS)}; for the book also {metadata.FORMAT}",
+    },
     "--from": {"dest": "source", "required": True, "metavar": "API", "help": "such as torch.optim.SGD"},
     "--to": {"dest": "target", "metavar": "API", "help": "or penalty_coefficient"},
     **{option: {"dest": name, "metavar": one.symbol.replace(" ", "-"), "help": one.words}
@@ -302,6 +304,8 @@ def _evidence(project: Project, options: argparse.Namespace) -> Iterable[str]:
 
 def _cite(project: Project, options: argparse.Namespace) -> Iterable[str]:
     """Print a reference to a chapter, or to the book."""
+    if (options.what, options.format) == ("book", metadata.FORMAT):
+        return [metadata.codemeta(project)]
     return [citation.written(citation.reference(project, options.what, options.profile), options.format)]
 
 

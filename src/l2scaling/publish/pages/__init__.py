@@ -1,6 +1,6 @@
 """What readers see: pages, references, the explorer, the print and the release."""
 
 __all__ = [
-    "api", "atlas_page", "bounds", "chapter_page", "citation", "cloned", "explorer", "kept_pages", "layout",
-    "ledger", "live", "pdf", "plain", "release", "reproduced", "site",
+    "api", "atlas_page", "bounds", "chapter_page", "citation", "cloned", "crate", "explorer", "kept_pages",
+    "layout", "ledger", "live", "metadata", "pdf", "plain", "release", "reproduced", "site", "versions",
 ]  # fmt: skip

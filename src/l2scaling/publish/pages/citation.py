@@ -143,10 +143,10 @@ def written(one: Reference, form: str) -> str:
     if form not in FORMATS:
         raise unknown("format", form, FORMATS)
     writers = {"bibtex": _bibtex, "ris": _ris, "csl-json": _csl, "text": _text}
-    return writers[form](_in_lines(one))
+    return writers[form](in_lines(one))
 
 
-def _in_lines(one: Reference) -> Reference:
+def in_lines(one: Reference) -> Reference:
     """Make each field one line, and the address one that needs no escape in any format."""
     return replace(
         one,
@@ -155,6 +155,7 @@ def _in_lines(one: Reference) -> Reference:
         chapter=one.chapter and _line(one.chapter),
         version=_line(one.version),
         url=one.url and quote("".join(_line(one.url).split()), safe=_IN_URLS),
+        keywords=tuple(map(_line, one.keywords)),
     )
 
 
@@ -254,7 +255,7 @@ def _sentence(one: Reference) -> str:
 
 def as_markdown(one: Reference) -> str:
     """Return a reference in words as Markdown that shows just these words, its address as a link."""
-    one = _in_lines(one)
+    one = in_lines(one)
     words = re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _sentence(one))
     return words + (f" <{one.url}>" if one.url else "")
 
@@ -276,12 +277,12 @@ def boxes(one: Reference, what: str) -> str:
 
 def meta_tags(one: Reference) -> str:
     """Return the tags by which scholarly search engines know a page, as HTML."""
-    one = _in_lines(one)
+    one = in_lines(one)
     tags = [("citation_title", one.title)]
     tags += [("citation_author", author.sorted_name) for author in one.authors]
     tags += [("citation_publication_date", "{}/{:02}/{:02}".format(*one.date))]
     tags += [("citation_inbook_title", one.book)] if one.chapter else []
     tags += [("citation_language", "en")]
-    tags += [("citation_keywords", "; ".join(map(_line, one.keywords)))] if one.keywords else []
+    tags += [("citation_keywords", "; ".join(one.keywords))] if one.keywords else []
     tags += [("citation_public_url", one.url)] if one.url else []
     return "\n".join(f'<meta name="{name}" content="{escape(content)}">' for name, content in tags)

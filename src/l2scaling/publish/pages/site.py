@@ -29,6 +29,7 @@ from l2scaling.publish.pages import (
     citation,
     ledger,
     live,
+    metadata,
     plain,
     reproduced,
 )
@@ -161,6 +162,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     generated.mkdir()
     chapter_page.write_figures_for_other_places(runs, titles, generated)
     _write_references(references, generated)
+    _write_metadata(project, references, generated)
     _copy_notebooks(project, profile, chapters, generated / "notebooks")
     numbers = {chapter: bounds.glued(notebook) for chapter, notebook in runs.items()}
     claims, outcomes = read_claims(project), controls.published(project)
@@ -224,6 +226,12 @@ def _write_references(references: dict[str, citation.Reference], folder: Path) -
         page = "book/index" if what == "book" else f"notebooks/{what}"
         tags[page] = citation.meta_tags(one)
     (folder / "meta-tags.json").write_text(json.dumps(tags))
+
+
+def _write_metadata(project: Project, references: dict[str, citation.Reference], folder: Path) -> None:
+    """Write what harvesters read, for the heads of pages and to download."""
+    (folder / "json-ld.json").write_text(json.dumps(metadata.json_ld(project, references)))
+    (folder / "cite" / "codemeta.json").write_text(metadata.codemeta(project) + "\n")
 
 
 def _copy_notebooks(project: Project, profile: str, chapters: Iterable[str], folder: Path) -> None:
