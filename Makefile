@@ -63,7 +63,7 @@ lab: environment ## open a chapter in JupyterLab, ready to run
 	fi
 	exec _build/lab/bin/jupyter $(LAB)
 
-pdf: book ## print the book into one file, _build/html/book.pdf, and link it from every page
+pdf: book ## print the book into one file, _build/html/book/book.pdf, and link it from every page
 	l2scaling pdf --site $(SITE)
 
 release: book ## pack site, executed notebooks and results, with their sums, into _build/release/

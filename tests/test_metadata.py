@@ -14,7 +14,7 @@ from conftest import BIN, ROOT, lack, need
 from hypothesis import given
 from hypothesis import strategies as st
 
-from l2scaling.publish.pages import citation, metadata
+from l2scaling.publish.pages import citation, metadata, pdf
 from l2scaling.publish.project import Project
 
 PROJECT = Project(ROOT)
@@ -203,3 +203,24 @@ def test_the_index_and_the_chapters_say_what_their_references_say(quick_site):
             said = re.search(r'<meta name="citation_abstract" content="([^"]*)">', text)[1]
             assert data["abstract"] == unescape(said)
         assert len(found) == (name in {"book/index.html", *cited})
+
+
+# ---------------------------------------------------------------- where the PDF is
+
+
+def test_search_engines_are_told_of_the_pdf_once_it_is_there_and_has_an_address(built_sample):
+    site = built_sample / "_build" / "html"
+    tag = '<meta name="citation_pdf_url" content="https://book.example/book/book.pdf">'
+    for url, wanted in (("", []), ("url: https://book.example/\n", ["book/index.html"])):
+        with (built_sample / "CITATION.cff").open("a") as file:
+            file.write(url)
+        pages = {path: path.read_text() for path in site.rglob("*.html")}
+        assert not any("citation_pdf_url" in text for text in pages.values())
+        (site / pdf.NAME).write_bytes(b"%PDF")
+        pdf.print_book(Project(built_sample), site)
+        pdf.print_book(Project(built_sample), site)
+        told = {path: path.read_text().count("citation_pdf_url") for path in pages}
+        assert [str(path.relative_to(site)) for path in told if told[path]] == wanted
+        assert all(path.read_text().count(tag) == 1 for path in told if told[path])
+        for path, text in pages.items():
+            path.write_text(text)

@@ -21,7 +21,8 @@ from l2scaling.publish.locks import exclusive
 from l2scaling.publish.pages import citation
 from l2scaling.publish.project import Project
 
-NAME = "book.pdf"
+NAME = "book/book.pdf"
+"""Beside the book's first page, as Google Scholar takes a PDF for a page's own only from the same folder."""
 PLACE = "<!-- book.pdf -->"
 """What stands in a page, by _config.yml, where the link to the PDF comes."""
 
@@ -34,7 +35,9 @@ OPTIONS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
 def print_book(project: Project, site: Path) -> Path:
-    """Print a built site into its ``book.pdf``, link to it from every page, and return its path.
+    """Print a built site into its ``book/book.pdf``, link to it from every page, and return its path.
+
+    The tag that tells search engines of it comes with it, if CITATION.cff has the book's address.
 
     A site is never changed once built, so a PDF that is there is of these pages and is kept.
     Raises ``RequestError`` without a site or Chromium, ``RunError`` if Chromium fails.
@@ -51,7 +54,7 @@ def print_book(project: Project, site: Path) -> Path:
             draft = site / f"{NAME}.draft"
             _print(project, site, browser(), draft)
             draft.rename(site / NAME)
-        _link(site)
+        _link(project, site)
     return site / NAME
 
 
@@ -235,7 +238,10 @@ def _entries(parent: Any) -> Iterator[Any]:
         entry = entry.get("/Next")
 
 
-def _link(site: Path) -> None:
+def _link(project: Project, site: Path) -> None:
+    book = citation.in_lines(citation.book_reference(project))
+    tags = '<meta name="citation_title"'
+    place = f"{book.url.rstrip('/')}/{NAME}" if book.url else ""
     size = (site / NAME).stat().st_size / 1e6
     for path in site.rglob("*.html"):
         text = path.read_text()
@@ -243,7 +249,12 @@ def _link(site: Path) -> None:
             there = os.path.relpath(site / NAME, path.parent)
             words = f'<p><a href="{there}">The whole book in one file</a> (PDF, {size:.1f} MB)</p>'
             fresh = path.with_suffix(".draft")
-            fresh.write_text(text.replace(PLACE, words))
+            text = text.replace(PLACE, words)
+            if place and path == site / "book" / "index.html":
+                text = text.replace(
+                    tags, f'<meta name="citation_pdf_url" content="{escape(place)}">\n{tags}', 1
+                )
+            fresh.write_text(text)
             fresh.replace(path)
 
 
