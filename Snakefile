@@ -75,7 +75,7 @@ rule site:
         words=WORDS,
         package=PACKAGE,
         results=sorted(str(path) for name in ("*.json", "reproductions.csv") for path in Path("results").glob(name)),
-        config=["_config.yml", "_toc.yml", "CITATION.cff"],
+        config=["_config.yml", "_toc.yml", "CITATION.cff", "pyproject.toml"],
     output:
         INDEX,
     params:

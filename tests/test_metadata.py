@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import BIN, ROOT, lack, need
+from conftest import BIN, ROOT, complaint, l2scaling, lack, need
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -112,6 +112,15 @@ def test_the_page_on_citing_offers_codemeta_json(quick_site):
     page = BeautifulSoup((quick_site / "book" / "cite.html").read_text(), "html.parser")
     (link,) = (link for link in page.find_all("a", download=True) if link.get_text() == "codemeta.json")
     assert (quick_site / "book" / link["href"]).read_text() == (ROOT / "codemeta.json").read_text()
+
+
+@pytest.mark.parametrize(("field", "value"), [("license", "3"), ("license", "[[a]]"), ("abstract", "[a]")])
+def test_a_field_that_is_no_text_is_refused(sample, field, value):
+    file = sample / "CITATION.cff"
+    text = re.sub(rf"(?m)^{field}:.*\n(  .*\n|  - .*\n)*", "", file.read_text() + "\n")
+    file.write_text(f"{text}{field}: {value}\n")
+    said = complaint(l2scaling("cite", "book", "--format", "codemeta", project=sample), 2)
+    assert "CITATION.cff is broken" in said
 
 
 # ---------------------------------------------------------------- schema.org

@@ -7,8 +7,10 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from l2scaling.publish.errors import RequestError
 from l2scaling.publish.pages.citation import Author, Reference, book_reference, in_lines
 from l2scaling.publish.project import Project, read_yaml
 
@@ -27,16 +29,18 @@ EVIDENCE = (
 
 
 def codemeta(project: Project) -> str:
-    """Return the description of the repository by CodeMeta, which lies at its root as ``codemeta.json``."""
-    book, said = in_lines(book_reference(project)), _citation_file(project)
-    licences = said.get("license", [])
+    """Return the description of the repository by CodeMeta, which lies at its root as ``codemeta.json``.
+
+    Raises ``RequestError`` for a CITATION.cff that is broken.
+    """
+    book, said = in_lines(book_reference(project)), _rest(project)
     data = {
         "@context": CODEMETA,
         **_code(project, book),
-        "license": [_licence(one) for one in ([licences] if isinstance(licences, str) else licences)],
+        "license": list(map(_licence, said.licences)),
         "keywords": list(book.keywords),
         "softwareRequirements": _requirements(project),
-        **_known(url=book.url, codeRepository=said.get("repository-code")),
+        **_known(url=book.url, codeRepository=said.repository),
         # of books CodeMeta knows by schema.org alone
         "isPartOf": {"@type": "schema:Book", "name": book.book, **_known(url=book.url)},
     }
@@ -49,7 +53,7 @@ def json_ld(project: Project, references: Mapping[str, Reference]) -> dict[str, 
     ``references`` holds that of ``"book"`` and of each chapter, in the book's order. A chapter's page
     describes the chapter; the book's describes the book with its chapters, the results, and the code.
     """
-    said = _citation_file(project)
+    said = _rest(project)
     cited = {what: in_lines(one) for what, one in references.items()}
     book = cited.pop("book")
     chapters = [
@@ -58,13 +62,13 @@ def json_ld(project: Project, references: Mapping[str, Reference]) -> dict[str, 
     ]
     whole = {
         **_book(book), **_made(book), **_run(book), "license": _licence(TEXT), "isAccessibleForFree": True,
-        **_known(abstract=said.get("abstract"), keywords=list(book.keywords)), "hasPart": chapters,
+        **_known(abstract=said.abstract, keywords=list(book.keywords)), "hasPart": chapters,
     }  # fmt: skip
     evidence = {
         "@type": "Dataset", "name": f"Results of {book.book}", "description": EVIDENCE, **_made(book),
         "version": book.version, "encodingFormat": ["application/json", "text/csv"], "isPartOf": _book(book),
     }  # fmt: skip
-    code = _code(project, book) | _known(codeRepository=said.get("repository-code"))
+    code = _code(project, book) | _known(codeRepository=said.repository)
     pages: dict[str, dict[str, Any]] = {
         "book/index": {"@context": SCHEMA, "@graph": [whole, evidence, code | {"isPartOf": _book(book)}]}
     }
@@ -74,9 +78,23 @@ def json_ld(project: Project, references: Mapping[str, Reference]) -> dict[str, 
     return pages
 
 
-def _citation_file(project: Project) -> dict[str, Any]:
-    found = read_yaml(project.root / "CITATION.cff", "a description of the book")
-    return {key: " ".join(one.split()) if isinstance(one, str) else one for key, one in found.items()}
+@dataclass(frozen=True)
+class _Rest:
+    """What CITATION.cff says beside what references need; a text that it lacks is empty."""
+
+    licences: list[str]
+    abstract: str
+    repository: str
+
+
+def _rest(project: Project) -> _Rest:
+    form = "text as abstract and as repository-code, a name or a list of names as license"
+    found = read_yaml(project.root / "CITATION.cff", form)
+    names, others = found.get("license", []), [found.get(key, "") for key in ("abstract", "repository-code")]
+    names = names if isinstance(names, list) else [names]
+    if not all(isinstance(text, str) for text in (*names, *others)):
+        raise RequestError(f"CITATION.cff is broken (a field is no text); allowed: {form}")
+    return _Rest(names, *(" ".join(text.split()) for text in others))
 
 
 def _known(**fields: Any) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _kept(work: Path) -> Iterator[None]:
 
 def _require_unchanged(project: Project, since: float) -> None:
     """Refuse pages of sources that were edited meanwhile, of which Snakemake would know nothing."""
-    names = ("_toc.yml", "_config.yml", "CITATION.cff")
+    names = ("_toc.yml", "_config.yml", "CITATION.cff", "pyproject.toml")
     sources = [*(project.root / "book").rglob("*"), *(project.root / name for name in names)]
     for path in sources:
         if path.is_file() and path.stat().st_mtime > since:
