@@ -64,7 +64,7 @@ exports:
 
 - [](xref:l2scaling#notebooks/ridge)
 - [](xref:l2scaling#fig-ridge-best)
-- [](xref:l2scaling#prop-ridge-risk)
+- <xref:l2scaling#prop-ridge-risk>
 - [](xref:l2scaling#eq-ridge-risk)
 - [](xref:l2scaling#claim-d2)
 - [pull](xref:l2scaling#pull)
