@@ -11,7 +11,7 @@ from typing import Any
 
 import nbformat
 
-from l2scaling.publish.pages import citation
+from l2scaling.publish.pages import citation, pdf
 from l2scaling.publish.project import Project, title
 from l2scaling.publish.runs.parameters import declared
 from l2scaling.publish.runs.provenance import content_hash
@@ -27,7 +27,7 @@ _FORMATS = {
     ".json": "application/json", ".csv": "text/csv", ".pdf": "application/pdf", ".html": "text/html",
     ".ipynb": "application/x-ipynb+json",
 }  # fmt: skip
-_PDF, _FRONT = "html/book.pdf", "html/index.html"
+_PDF, _FRONT = f"html/{pdf.NAME}", "html/index.html"
 
 Entity = dict[str, Any]
 
