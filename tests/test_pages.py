@@ -319,14 +319,6 @@ def test_the_front_door_leads_to_the_index(browser, quick_site):
     page.close()
 
 
-def test_search_works_without_a_server(browser, quick_site):
-    page = browser.new_page()
-    page.goto((quick_site / "search.html").resolve().as_uri() + "?q=Cauchy")
-    page.wait_for_selector("ul.search li a")
-    assert "penalty" in page.locator("ul.search li a").first.inner_text()
-    page.close()
-
-
 class Host(http.server.SimpleHTTPRequestHandler):
     """A host that keeps the book in a folder, and shows 404.html for what is missing."""
 

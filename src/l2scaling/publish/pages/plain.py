@@ -58,18 +58,20 @@ def _language(one: Tag) -> str:
     return ""
 
 
-def markdown(page: str) -> str:
+def markdown(page: BeautifulSoup) -> str:
     """Return the article of a built page as Markdown, with links to the other pages' Markdown.
 
+    What is read is changed by it.
+
     >>> page = '<article class="bd-article"><h1>On <em>c</em></h1><p>It is <span class="math">'
-    >>> print(markdown(page + '\\\\(c\\\\)</span>, see <a href="ridge.html#x">there</a>.</p></article>'))
+    >>> page += '\\\\(c\\\\)</span>, see <a href="ridge.html#x">there</a>.</p></article>'
+    >>> print(markdown(BeautifulSoup(page, "html.parser")))
     # On *c*
     <BLANKLINE>
     It is $c$, see [there](ridge.md).
     <BLANKLINE>
     """
-    soup = BeautifulSoup(page, "html.parser")
-    article = soup.select_one("article.bd-article")
+    article = page.select_one("article.bd-article")
     if article is None:
         return ""
     for one in article.select(UNREAD):
@@ -82,9 +84,9 @@ def markdown(page: str) -> str:
             link["href"] = re.sub(r"\.html(#.*)?$", ".md", address)
         link.attrs.pop("title", None)
     for image in article.select("img"):
-        image.replace_with(_paragraph(soup, "em", f"[Figure: {image.get('alt', '')}]"))
+        image.replace_with(_paragraph(page, "em", f"[Figure: {image.get('alt', '')}]"))
     for title in article.select("p.admonition-title, summary"):
-        title.replace_with(_paragraph(soup, "strong", *list(title.contents)))
+        title.replace_with(_paragraph(page, "strong", *list(title.contents)))
     options: dict[str, Any] = {
         "heading_style": "atx", "bullets": "-", "code_language_callback": _language, "strip": ["section"]
     }  # fmt: skip
@@ -92,16 +94,16 @@ def markdown(page: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"(?m)[ \t]+$", "", text)).strip() + "\n"
 
 
-def write_plain(project: Project, site: Path) -> None:
-    """Write the Markdown of each page of a built site, and the list of them."""
+def write_list(project: Project, site: Path) -> None:
+    """Write the list of all pages of a built site whose Markdown is written."""
     lines = [f"# {project.config()['title']}"]
     for caption, names in project.pages():
         lines += ["", f"## {caption}", ""] if caption else [""]
         for name in names:
-            page = (site / f"{name}.html").read_text()
-            text = markdown(page)
-            (site / f"{name}.md").write_text(text)
-            heading = text.partition("\n")[0].removeprefix("# ")
-            about = re.search(r'<meta name="description" content="([^"]*)"', page)
+            with (site / f"{name}.md").open() as file:
+                heading = file.readline().removeprefix("# ").strip()
+            about = re.search(
+                r'<meta name="description" content="([^"]*)"', (site / f"{name}.html").read_text()
+            )
             lines.append(f"- [{heading}]({name}.md)" + (f": {unescape(about[1])}" if about else ""))
     (site / LIST).write_text("\n".join(lines) + "\n")

@@ -27,6 +27,7 @@ from l2scaling.publish.pages import (
     bounds,
     chapter_page,
     citation,
+    derived,
     ledger,
     live,
     metadata,
@@ -78,7 +79,7 @@ def build_site(project: Project, profile: str, destination: Path) -> Path:
             assemble(project, profile, work / "source")
         with _kept(work):
             _build(work, log)
-        plain.write_plain(project, work / "output" / "_build" / "html")
+        derived.write_derived(project, work / "output" / "_build" / "html")
         _require_unchanged(project, started)
         _replace(work / "output" / "_build" / "html", place)
     return destination / "index.html"

@@ -1,0 +1,20 @@
+"""What is made of the built pages, each of which is read once: Markdown, and what the search knows."""
+
+from pathlib import Path
+
+from bs4 import BeautifulSoup
+
+from l2scaling.publish.pages import plain, search
+from l2scaling.publish.project import Project
+
+
+def write_derived(project: Project, site: Path) -> None:
+    """Write beside the pages of a built site what programs, and its search, read in their place."""
+    found = {}
+    for _, names in project.pages():
+        for name in names:
+            page = BeautifulSoup((site / f"{name}.html").read_text(), "html.parser")
+            found[name] = list(search.places(page))
+            (site / f"{name}.md").write_text(plain.markdown(page))  # last, since it changes the page
+    search.write_places(site, found)
+    plain.write_list(project, site)
