@@ -1,20 +1,22 @@
-"""What is made of the built pages, each of which is read once: Markdown, and what the search knows."""
+"""What is made of the built pages, each read once: Markdown, previews, and what the search knows."""
 
 from pathlib import Path
 
 from bs4 import BeautifulSoup
 
-from l2scaling.publish.pages import plain, search
+from l2scaling.publish.pages import plain, previews, search
 from l2scaling.publish.project import Project
 
 
 def write_derived(project: Project, site: Path) -> None:
-    """Write beside the pages of a built site what programs, and its search, read in their place."""
-    found = {}
+    """Write beside the pages of a built site what programs, its search and its links read in their place."""
+    found, linked = {}, previews.all_linked(site)
     for _, names in project.pages():
         for name in names:
             page = BeautifulSoup((site / f"{name}.html").read_text(), "html.parser")
             found[name] = list(search.places(page))
+            if name in linked:
+                previews.write_previews(site, name, page, linked[name])
             (site / f"{name}.md").write_text(plain.markdown(page))  # last, since it changes the page
     search.write_places(site, found)
     plain.write_list(project, site)
