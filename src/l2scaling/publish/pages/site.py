@@ -31,7 +31,6 @@ from l2scaling.publish.pages import (
     ledger,
     live,
     metadata,
-    plain,
     reproduced,
 )
 from l2scaling.publish.project import Project, title, writing
