@@ -99,8 +99,8 @@ def _check(project: Project, profile: str, site: Path) -> None:
 def _contents(project: Project, profile: str, site: Path) -> Iterator[tuple[str, bytes]]:
     """Yield name and bytes of what comes into the archive from files."""
     for path in sorted(site.rglob("*")):
-        # a printing that was killed leaves drafts
-        if path.is_file() and not path.name.startswith(DRAFT) and path.suffix != ".draft":
+        # a printing that was killed leaves drafts; .buildinfo is what Sphinx notes of this machine for itself
+        if path.is_file() and not path.name.startswith((DRAFT, ".buildinfo")) and path.suffix != ".draft":
             yield f"html/{path.relative_to(site).as_posix()}", path.read_bytes()
     for chapter in project.chapters():
         yield f"notebooks/{chapter}.ipynb", project.run_path(chapter, profile).read_bytes()
