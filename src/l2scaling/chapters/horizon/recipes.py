@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from l2scaling.chapters.horizon.decay import horizon, schedule
+from l2scaling.chapters.horizon.decay import horizon
+from l2scaling.training.schedules import schedule
 
 FIELDS = ("vision", "language", "diffusion", "fine-tuning")
 

@@ -4,7 +4,6 @@ One forward and backward pass, vectorised by ``torch.func.vmap``, serves all mem
 ``torch.optim.AdamW`` on stacked parameters; decay alone differs between members.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,10 +17,11 @@ from l2scaling.chapters.transformer.groups import KINDS, kind_of
 from l2scaling.chapters.transformer.model import CharacterModel, Shape, begin
 from l2scaling.seeds import generator
 from l2scaling.training.orthogonal import adjustment, newton_schulz
+from l2scaling.training.schedules import schedule
 
 OPTIMIZERS = ("adamw", "muon")
 WARM = 0.05
-"""Share of the steps in which the rate rises; then it falls as half a cosine, to zero."""
+"""Share of the steps in which the rate rises, while half a cosine takes it to zero."""
 
 MUON_MOMENTUM = 0.95
 
@@ -57,9 +57,14 @@ class Recipe:
         if unknown := [one for one in self.decayed if one not in KINDS]:
             raise ValueError(f"decayed {unknown[0]!r} is unknown; allowed: {', '.join(KINDS)}")
 
-    def moments(self) -> list[float]:
-        """Return by what all rates are multiplied, step by step."""
-        return schedule(self.steps)
+    def moments(self) -> np.ndarray:
+        """Return by what all rates are multiplied, step by step: warm-up times half a cosine.
+
+        >>> Recipe(steps=4).moments().round(3).tolist()
+        [1.0, 0.854, 0.5, 0.146]
+        """
+        warm = max(1, round(WARM * self.steps))
+        return np.minimum(1, np.arange(1, self.steps + 1) / warm) * schedule("cosine", self.steps)
 
     def by_muon(self, kind: str) -> bool:
         return self.optimizer == "muon" and kind == "matrices"
@@ -71,17 +76,7 @@ class Recipe:
 
     def decay_times(self, decay: float) -> float:
         r"""Return :math:`\kappa = \lambda\sum_t \eta_t` of the matrices: how many times decay has acted."""
-        return decay * self.rate_of("matrices") * sum(self.moments())
-
-
-def schedule(steps: int) -> list[float]:
-    """Return warm-up over a twentieth of the steps times half a cosine, one number a step.
-
-    >>> [round(one, 3) for one in schedule(4)]
-    [1.0, 0.854, 0.5, 0.146]
-    """
-    warm = max(1, round(WARM * steps))
-    return [min(1, (t + 1) / warm) * (1 + math.cos(math.pi * t / steps)) / 2 for t in range(steps)]
+        return decay * self.rate_of("matrices") * float(self.moments().sum())
 
 
 class Together:
@@ -179,7 +174,7 @@ class Together:
         self._muon(moment)
 
     def train(self) -> None:
-        for moment in self.recipe.moments():
+        for moment in self.recipe.moments().tolist():
             self.step(moment)
 
     @torch.no_grad()
