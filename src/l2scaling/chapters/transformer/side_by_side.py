@@ -4,8 +4,9 @@ One forward and backward pass, vectorised by ``torch.func.vmap``, serves all mem
 ``torch.optim.AdamW`` on stacked parameters; decay alone differs between members.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ WARM = 0.05
 """Share of the steps in which the rate rises, while half a cosine takes it to zero."""
 
 MUON_MOMENTUM = 0.95
+
+ADAMW = partial(torch.optim.AdamW, fused=True)
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Together:
 
     ``seeds`` and ``decays`` have one entry a member, ``texts`` the numbers of its characters, shape
     ``(members, N)``. A seed decides the start and, in a stream of its own, the places that are read.
+    ``make`` makes the optimiser of what Muon has not.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Together:
         texts: Tensor,
         seeds: Sequence[int],
         decays: Sequence[float] | np.ndarray,
+        make: Callable[..., torch.optim.Optimizer] = ADAMW,
     ) -> None:
         if not len(texts) == len(seeds) == len(decays) or texts.shape[-1] <= shape.context:
             raise ValueError(
@@ -110,15 +115,14 @@ class Together:
         self.streams = [generator(seed, 1) for seed in seeds]
         self.decays = torch.as_tensor(np.asarray(decays), dtype=torch.float32, device=texts.device)
         self.momenta: dict[str, Tensor] = {}
-        self.adam = torch.optim.AdamW(
+        self.optimizer = make(
             [
                 {"params": own, "lr": recipe.rate_of(kind), "weight_decay": 0.0}
                 for kind, own in self._by_kind().items()
                 if not recipe.by_muon(kind)
-            ],
-            fused=True,
+            ]
         )
-        self.rates = [group["lr"] for group in self.adam.param_groups]
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
 
     def _by_kind(self) -> dict[str, list[Tensor]]:
         found: dict[str, list[Tensor]] = {}
@@ -168,9 +172,9 @@ class Together:
             one.grad = None
         self.losses(self.batch()).sum().backward()
         self._decay(moment)
-        for group, rate in zip(self.adam.param_groups, self.rates, strict=True):
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = moment * rate
-        self.adam.step()
+        self.optimizer.step()
         self._muon(moment)
 
     def train(self) -> None:
