@@ -144,7 +144,8 @@ def test_recipes_are_counted_as_their_sources_tell():
     found = {one.name: one for one in recipes.read_recipes()}
     assert len(found) >= 10
     assert found["LLaMA 7B"].count == 250_000
-    assert found["BERT"].horizon == pytest.approx(1e-4 * 0.01 * 1e6 / 2, rel=1e-4)
+    falls_from_the_first_step = 0.01 * 1e6 / 2 + 0.99**2 * 1e6 / 2
+    assert found["BERT"].horizon == pytest.approx(1e-4 * 0.01 * falls_from_the_first_step, rel=1e-4)
     assert found["LLaMA 7B"].horizon == pytest.approx(
         3e-4 * 0.1 * 250_000 * schedules.mean_rate("cosine", 0.008, 0.1), rel=1e-4
     )
@@ -159,6 +160,7 @@ def test_every_recipe_has_a_reference_and_a_line():
     assert all(f"{{{one.cite}," in references for one in found)
     lines = recipes.table(found).splitlines()
     assert len(lines) == len(found) + 2 and len({line.count("|") for line in lines}) == 1
+    assert {one.read for one in found} == set(recipes.READ)
 
 
 def test_a_recipe_without_steps_is_refused():
