@@ -5,9 +5,9 @@ import pytest
 import torch
 from conftest import ROOT
 
+from l2scaling import schedules
 from l2scaling.chapters.horizon import decay, mixture, recipes, rounding, training
 from l2scaling.floats import unfelt_share
-from l2scaling.training import schedules
 
 X = torch.cat([torch.zeros(40, 1), torch.randn(40, 4, generator=torch.Generator().manual_seed(0))], 1)
 Y = torch.arange(40) % 3

@@ -9,8 +9,8 @@ from scipy import optimize
 
 from l2scaling import datasets
 from l2scaling.chapters.walls import cautious, networks, regressions, spectral, steps
+from l2scaling.schedules import schedule
 from l2scaling.training.modules import NO_EPSILON
-from l2scaling.training.schedules import schedule
 
 BETAS = [(0.9, 0.999), (0.9, 0.95), (0.8, 0.9), (0.9, 0.9)]
 ADAMW = regressions.adamw((0.9, 0.95))

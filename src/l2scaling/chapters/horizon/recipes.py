@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from l2scaling.chapters.horizon.decay import horizon
-from l2scaling.training.schedules import schedule
+from l2scaling.schedules import schedule
 
 FIELDS = ("vision", "language", "diffusion", "fine-tuning")
 READ = ("original", "copy", "nothing")

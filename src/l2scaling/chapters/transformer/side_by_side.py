@@ -16,9 +16,9 @@ from torch.nn.functional import cross_entropy
 
 from l2scaling.chapters.transformer.groups import KINDS, kind_of
 from l2scaling.chapters.transformer.model import CharacterModel, Shape, begin
+from l2scaling.schedules import schedule
 from l2scaling.seeds import generator
 from l2scaling.training.orthogonal import adjustment, newton_schulz
-from l2scaling.training.schedules import schedule
 
 OPTIMIZERS = ("adamw", "muon")
 WARM = 0.05

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from scipy import optimize, sparse
 
+from l2scaling.schedules import schedule
 from l2scaling.training.modules import descend
-from l2scaling.training.schedules import schedule
 
 NOISE, FEATURES = 0.1, 4
 """Standard deviation of the noise on targets, and how many weights a mixed observation adds up."""

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from l2scaling.schedules import schedule
 from l2scaling.training.modules import descend
-from l2scaling.training.schedules import schedule
 
 ADJUSTMENTS = ("original", "match_rms_adamw")
 """What ``adjust_lr_fn`` of torch's Muon takes."""
