@@ -22,9 +22,8 @@ class Training:
     """Samples ``X`` of shape ``(N, d)``, their classes ``y``, and how an optimiser is told to learn them.
 
     ``coefficient`` is ``weight_decay``: c of SGD, whose gradient it joins, or AdamW's decoupled λ. Without
-    ``decays`` the optimiser is not told of it. A step that is ``fused`` rounds each weight once, torch's usual
-    one rounds decay on its own. Raises ``ValueError`` for an optimiser that is not in
-    ``OPTIMIZERS``.
+    ``decays`` the optimiser is not told of it. A ``fused`` step rounds each weight once; torch's usual one
+    rounds decay on its own. Raises ``ValueError`` for an optimiser that is not in ``OPTIMIZERS``.
     """
 
     X: Tensor
