@@ -92,6 +92,15 @@ def test_without_decay_idle_weights_stay():
     assert training.follow(run, 4, np.ones(5), [5], (1,), 2).idle == pytest.approx(1.0)
 
 
+def test_in_bfloat16_small_shares_decay_weights_that_learn_only_in_a_fused_step():
+    def left(**told):
+        run = training.Training(X, Y, "AdamW", 0.02, 2.0**-9 / 0.02, batch_size=8, **told)
+        return training.follow(run, 32, np.ones(600), [600], (4,), 2, torch.bfloat16).kept[0]
+
+    np.testing.assert_array_equal(left(fused=False), left(fused=False, decays=False))
+    assert (left() < left(decays=False) - 0.1).all()
+
+
 def test_wrong_trainings_are_refused():
     with pytest.raises(ValueError, match="allowed: SGD, AdamW, Adam"):
         training.Training(X, Y, "lion", 0.1, 0.1)

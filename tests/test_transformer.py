@@ -191,6 +191,16 @@ def test_exponents_and_what_rules_cost():
     assert sweep.excess(row[0], row[0])[:3] == (0, 0, 0)
 
 
+def test_between_the_places_of_a_lattice_a_price_is_that_of_the_curve():
+    row = [parabola(width, 2 * (width / 32) ** 0.5) for width in (32, 128)]
+    told = {rule: judging.told(row, rule) for rule in ("kept", "√width", "1/P")}
+    assert told["√width"] == pytest.approx(2 * told["kept"])
+    exact = (np.log10(4 / row[1].coefficients) ** 2).min() / 10
+    price = judging.between(row[1], told["kept"])
+    assert price == pytest.approx((np.log10(2) ** 2 / 10 - exact) / row[1].means.min(), abs=5e-4)
+    assert np.isnan(judging.between(row[1], told["1/P"]))
+
+
 def test_a_best_beyond_the_lattice_has_no_exponent():
     row = [parabola(32, 2.0), parabola(64, 1e4)]
     assert row[1].void
