@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from l2scaling.chapters.transformer import copies, groups, judging, sweep
+from l2scaling.chapters.transformer import copies, groups, judging, sweep, wall
 from l2scaling.chapters.transformer.model import Shape, begin
 from l2scaling.chapters.transformer.side_by_side import MUON_MOMENTUM, Recipe, Together
+from l2scaling.frameworks import keras
 from l2scaling.seeds import generator
 from l2scaling.training import orthogonal
 
@@ -190,7 +191,71 @@ def test_exponents_and_what_rules_cost():
     assert sweep.excess(row[0], row[0])[:3] == (0, 0, 0)
 
 
+def test_between_the_places_of_a_lattice_a_price_is_that_of_the_curve():
+    row = [parabola(width, 2 * (width / 32) ** 0.5) for width in (32, 128)]
+    told = {rule: judging.told(row, rule) for rule in ("kept", "√width", "1/P")}
+    assert told["√width"] == pytest.approx(2 * told["kept"])
+    exact = (np.log10(4 / row[1].coefficients) ** 2).min() / 10
+    price = judging.between(row[1], told["kept"])
+    assert price == pytest.approx((np.log10(2) ** 2 / 10 - exact) / row[1].means.min(), abs=5e-4)
+    assert np.isnan(judging.between(row[1], told["1/P"]))
+
+
 def test_a_best_beyond_the_lattice_has_no_exponent():
     row = [parabola(32, 2.0), parabola(64, 1e4)]
     assert row[1].void
     assert np.isnan(judging.exponent([32, 64], row).estimate)
+
+
+# ---------------------------------------------------------------- walls
+
+
+def watched(rate, decays, lams, make=None, steps=40):
+    recipe = Recipe(steps=steps, rate=rate)
+    more = {} if make is None else {"make": make}
+    members = Together(SHAPE, recipe, TEXT.expand(2, -1), [3, 3], decays, **more)
+    return recipe, members, wall.approach(members, np.array(lams), seen=8)
+
+
+def test_lion_steps_as_that_of_keras():
+    start = torch.randn(7, generator=generator(0, 9))
+    ours = start.clone()
+    lion = wall.Lion([ours], lr=0.1)
+    variable = keras().Variable(start.numpy())
+    theirs = keras().optimizers.Lion(0.1, beta_1=0.9, beta_2=0.99)
+    random = generator(0, 10)
+    for _ in range(6):
+        ours.grad = torch.randn(7, generator=random)
+        lion.step()
+        theirs.apply([ours.grad], [variable])
+    np.testing.assert_allclose(ours, variable.value.detach(), rtol=1e-6)
+
+
+def test_largest_weights_are_those_of_the_decayed_ones_and_within_reach_under_lion():
+    recipe, members, found = watched(0.01, [1.0, 20.0], [1.0, 20.0], wall.Lion)
+    assert (found.largest <= wall.reach(found) * (1 + 1e-5)).all()
+    for member, lam in enumerate((1.0, 20.0)):
+        own = [
+            one[member].abs().max().item()
+            for name, one in members.parameters.items()
+            if groups.kind_of(name) in recipe.decayed
+        ]
+        assert found.largest[-1, member] == pytest.approx(lam * max(own))
+    assert (found.typical < found.rare).all() and (found.rare <= found.largest).all()
+    np.testing.assert_allclose(np.log(found.left[-1, 0]), -recipe.decay_times(1.0), rtol=0.01)
+
+
+def test_without_decay_weights_pass_their_reach():
+    _, _, found = watched(0.05, [0.0, 0.0], [1.0, 20.0], wall.Lion)
+    assert found.largest[-1, 1] > wall.reach(found)[-1, 1]
+
+
+def test_steps_of_random_sign_leave_what_is_told():
+    recipe, lam = Recipe(steps=400, rate=0.02), 5.0
+    weights = np.full(20_000, 0.1)
+    rng = np.random.default_rng(0)
+    for moment in recipe.moments():
+        rate = moment * recipe.rate_of("matrices")
+        weights = (1 - rate * lam) * weights - rate * rng.choice([-1, 1], weights.shape)
+    told = wall.wandering(recipe, 0.1, np.array([lam]))[0]
+    assert lam * np.sqrt(np.square(weights).mean()) == pytest.approx(told, rel=0.02)

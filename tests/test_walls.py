@@ -9,6 +9,7 @@ from scipy import optimize
 
 from l2scaling import datasets
 from l2scaling.chapters.walls import cautious, networks, regressions, spectral, steps
+from l2scaling.schedules import schedule
 from l2scaling.training.modules import NO_EPSILON
 
 BETAS = [(0.9, 0.999), (0.9, 0.95), (0.8, 0.9), (0.9, 0.9)]
@@ -51,7 +52,7 @@ def test_the_mean_of_many_steps_is_bounded_as_proved(growth):
 @pytest.mark.parametrize("beta", [0.0, 0.95])
 def test_the_wall_holds_under_any_gradients(beta):
     rng = np.random.default_rng(1)
-    rates, start = np.array(regressions.cosine(0.2, 300)), np.linspace(-4, 4, 7)
+    rates, start = 0.2 * schedule("cosine", 300), np.linspace(-4, 4, 7)
     begin = partial(torch.optim.AdamW, betas=(beta, beta), eps=NO_EPSILON)
     path = steps.follow(rng.standard_cauchy((300, 7)), begin, start, rates, 2.0)
     assert (np.abs(path) <= steps.bound(start, rates, 2.0) + 1e-12).all()

@@ -9,19 +9,24 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from l2scaling.chapters.horizon.decay import horizon, schedule
+from l2scaling.chapters.horizon.decay import horizon
+from l2scaling.schedules import schedule
 
 FIELDS = ("vision", "language", "diffusion", "fine-tuning")
+READ = ("original", "copy", "nothing")
+"""What was read when the table was last gone through."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """A training as its authors tell it, one entry of ``rows/recipes.yml``.
 
-    ``cite`` is the key of the reference and ``where`` says where the numbers stand in it. Steps are given,
-    or are ``epochs * samples / batch`` or ``tokens / batch``. ``warm`` counts steps, epochs or tokens, as
-    the length of the training does; ``until`` is the length after which the rate has come down to
-    ``last`` of the peak. ``momentum`` is None where decay is decoupled.
+    ``cite`` is the key of the reference, ``where`` says where the numbers stand in it, and ``read`` which
+    of ``READ`` was read again. Steps are given, or are ``epochs * samples / batch`` or ``tokens / batch``.
+    ``warm`` counts steps, epochs or tokens, as the length of the training does; ``until`` is the length
+    after which the rate has come down to ``last`` of the peak. ``within`` says that it falls from the first
+    step on, and that the warm-up takes the place of what it would be until then. ``momentum`` is None where
+    decay is decoupled.
     """
 
     name: str
@@ -29,6 +34,7 @@ class Recipe:
     cite: str
     where: str
     _: KW_ONLY
+    read: str = "nothing"
     optimizer: str
     learning_rate: float
     decay: float
@@ -42,6 +48,7 @@ class Recipe:
     warm: float = 0.0
     until: float | None = None
     last: float = 0.0
+    within: bool = False
     drops: Sequence[float] = ()
     note: str = ""
 
@@ -70,10 +77,14 @@ class Recipe:
     def rates(self) -> np.ndarray:
         """The learning rate of every step."""
         length = self.length
+        warm = self.warm / length
         shape = schedule(
-            self.schedule, self.count, self.warm / length, self.last,
+            self.schedule, self.count, 0.0 if self.within else warm, self.last,
             [one / length for one in self.drops], until=(self.until or length) / length,
         )  # fmt: skip
+        if self.within:
+            rising = round(warm * self.count)
+            shape[:rising] = schedule("constant", self.count, warm)[:rising]
         return self.learning_rate * shape
 
     @cached_property

@@ -22,8 +22,8 @@ class Training:
     """Samples ``X`` of shape ``(N, d)``, their classes ``y``, and how an optimiser is told to learn them.
 
     ``coefficient`` is ``weight_decay``: c of SGD, whose gradient it joins, or AdamW's decoupled λ. Without
-    ``decays`` the optimiser is not told of it. Raises ``ValueError`` for an optimiser that is not in
-    ``OPTIMIZERS``.
+    ``decays`` the optimiser is not told of it. A ``fused`` step rounds each weight once; torch's usual one
+    rounds decay on its own. Raises ``ValueError`` for an optimiser that is not in ``OPTIMIZERS``.
     """
 
     X: Tensor
@@ -34,6 +34,7 @@ class Training:
     momentum: float = 0.9
     batch_size: int = 50
     decays: bool = True
+    fused: bool = True
 
     def __post_init__(self) -> None:
         if self.optimizer not in OPTIMIZERS:
@@ -56,12 +57,11 @@ class Training:
     def make(self, weights: Sequence[Tensor]) -> torch.optim.Optimizer:
         """Return the optimiser of these weights."""
         told: dict[str, Any] = {
-            "lr": self.learning_rate, "weight_decay": self.coefficient * self.decays,
+            "lr": self.learning_rate, "weight_decay": self.coefficient * self.decays, "fused": self.fused,
         }  # fmt: skip
-        fused = weights[0].dtype != torch.bfloat16  # fused steps round once, the usual ones twice
         if self.optimizer == "SGD":
-            return torch.optim.SGD(weights, momentum=self.momentum, fused=fused, **told)
-        return getattr(torch.optim, self.optimizer)(weights, fused=fused, **told)
+            return torch.optim.SGD(weights, momentum=self.momentum, **told)
+        return getattr(torch.optim, self.optimizer)(weights, **told)
 
 
 @dataclass(frozen=True)

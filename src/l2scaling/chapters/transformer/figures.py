@@ -1,4 +1,4 @@
-"""Figures of a small transformer: its best λ, what λ does, sums by kind, what rules cost, batch and decay."""
+"""Figures of a small transformer: its best λ, sums by kind, what rules cost, batch, what decays, walls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from l2scaling.chapters.transformer.sweep import Curve
-from l2scaling.figures.series import Series, bars, by_size, guide, legend, rows, styled, ticks
+from l2scaling.chapters.transformer.wall import Approach, reach
+from l2scaling.figures.series import (
+    COLORS,
+    PREDICTED,
+    Series,
+    bars,
+    by_size,
+    guide,
+    legend,
+    rows,
+    styled,
+    ticks,
+)
 from l2scaling.figures.theme import Picture, subplots
 from l2scaling.measuring.intervals import Interval
 
@@ -96,3 +108,37 @@ def others(batches: Mapping[str, Sequence[Curve]], decayed: Mapping[str, Curve])
     right.set(xscale="log", xlabel="λ", ylabel="held-out loss [nats a character]", title="what decays")
     right.legend(fontsize="small")
     return Picture(figure, f"{'. '.join(said)}.")
+
+
+def walls(
+    path: Approach, lams: np.ndarray, starts: int, ends: Mapping[str, Mapping[str, np.ndarray]],
+    random: np.ndarray,
+) -> Picture:  # fmt: skip
+    """Draw how near decayed weights come to their walls along a training, and at the end against λ.
+
+    ``path`` has ``starts`` members for each of ``lams``, in order; ``ends`` and ``random`` one number a λ,
+    ``ends`` by optimiser and by which weight of a model is meant.
+    """
+    figure, (left, right) = subplots(2, height=3.8)
+    done = np.linspace(0, 1, len(path.left))
+    for number, lam in enumerate(lams):
+        own = slice(number * starts, (number + 1) * starts)
+        color = COLORS[number]
+        left.plot(done, path.largest[:, own].mean(1), color=color, label=f"λ = {lam:g}")
+        left.plot(done, reach(path)[:, own].mean(1), color=color, linestyle="--", linewidth=1)
+    left.plot([], [], **PREDICTED, label="most that steps within their rate allow")
+    left.set(yscale="log", xlabel="share of the training", ylabel="largest weight over its wall")
+    for (name, sizes), dash in zip(ends.items(), ("-", "-."), strict=True):
+        for (what, values), look in styled(sizes.items(), ms=5, linestyle=dash, linewidth=0.9):
+            right.plot(lams, values, **look, label=f"{name}, {what}")
+    right.plot(lams, random, color="0.25", linestyle=":", label="AdamW, typical, random signs")
+    right.set(xscale="log", yscale="log", xlabel="λ", ylabel="weight over its wall, at the end")
+    for axes in (left, right):
+        axes.axhline(1, color="0.25", linewidth=0.8)
+    legend(figure, 3)
+    said = "; ".join(
+        f"{name}, {what} {values[0]:.3g} to {values[-1]:.3g}"
+        for name, sizes in ends.items()
+        for what, values in sizes.items()
+    )
+    return Picture(figure, f"Weights over their wall at the end, from the least to the largest λ: {said}.")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from l2scaling.chapters.transformer import sweep
 from l2scaling.chapters.transformer.sweep import Curve
@@ -21,6 +22,20 @@ def growths(row: Sequence[Curve]) -> dict[str, float]:
     """Return by what each rule multiplies λ from the narrowest model of a row to the widest."""
     wide = row[-1].cell.width / row[0].cell.width
     return {"1/P": row[0].count / row[-1].count, "kept": 1.0, "√width": wide**0.5, "width": wide}
+
+
+def told(row: Sequence[Curve], rule: str) -> float:
+    """Return the λ to which a rule carries the narrowest model's best, in the widest of a row."""
+    return row[0].best * growths(row)[rule]
+
+
+def between(curve: Curve, coefficient: float) -> float:
+    """Return the regret of a λ read between the places of the lattice, as a share of the least loss there.
+
+    The mean losses are joined by a monotone cubic in log λ; NaN outside of the lattice.
+    """
+    joined = PchipInterpolator(np.log(curve.coefficients), curve.means, extrapolate=False)
+    return float(joined(np.log(coefficient)) / curve.means.min() - 1)
 
 
 def dearer(row: Sequence[Curve], rule: str, other: str) -> Interval:

@@ -4,9 +4,9 @@ One forward and backward pass, vectorised by ``torch.func.vmap``, serves all mem
 ``torch.optim.AdamW`` on stacked parameters; decay alone differs between members.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -16,14 +16,17 @@ from torch.nn.functional import cross_entropy
 
 from l2scaling.chapters.transformer.groups import KINDS, kind_of
 from l2scaling.chapters.transformer.model import CharacterModel, Shape, begin
+from l2scaling.schedules import schedule
 from l2scaling.seeds import generator
 from l2scaling.training.orthogonal import adjustment, newton_schulz
 
 OPTIMIZERS = ("adamw", "muon")
 WARM = 0.05
-"""Share of the steps in which the rate rises; then it falls as half a cosine, to zero."""
+"""Share of the steps in which the rate rises, while half a cosine takes it to zero."""
 
 MUON_MOMENTUM = 0.95
+
+ADAMW = partial(torch.optim.AdamW, fused=True)
 
 
 @dataclass(frozen=True)
@@ -57,9 +60,14 @@ class Recipe:
         if unknown := [one for one in self.decayed if one not in KINDS]:
             raise ValueError(f"decayed {unknown[0]!r} is unknown; allowed: {', '.join(KINDS)}")
 
-    def moments(self) -> list[float]:
-        """Return by what all rates are multiplied, step by step."""
-        return schedule(self.steps)
+    def moments(self) -> np.ndarray:
+        """Return by what all rates are multiplied, step by step: warm-up times half a cosine.
+
+        >>> Recipe(steps=4).moments().round(3).tolist()
+        [1.0, 0.854, 0.5, 0.146]
+        """
+        warm = max(1, round(WARM * self.steps))
+        return np.minimum(1, np.arange(1, self.steps + 1) / warm) * schedule("cosine", self.steps)
 
     def by_muon(self, kind: str) -> bool:
         return self.optimizer == "muon" and kind == "matrices"
@@ -71,17 +79,7 @@ class Recipe:
 
     def decay_times(self, decay: float) -> float:
         r"""Return :math:`\kappa = \lambda\sum_t \eta_t` of the matrices: how many times decay has acted."""
-        return decay * self.rate_of("matrices") * sum(self.moments())
-
-
-def schedule(steps: int) -> list[float]:
-    """Return warm-up over a twentieth of the steps times half a cosine, one number a step.
-
-    >>> [round(one, 3) for one in schedule(4)]
-    [1.0, 0.854, 0.5, 0.146]
-    """
-    warm = max(1, round(WARM * steps))
-    return [min(1, (t + 1) / warm) * (1 + math.cos(math.pi * t / steps)) / 2 for t in range(steps)]
+        return decay * self.rate_of("matrices") * float(self.moments().sum())
 
 
 class Together:
@@ -89,6 +87,7 @@ class Together:
 
     ``seeds`` and ``decays`` have one entry a member, ``texts`` the numbers of its characters, shape
     ``(members, N)``. A seed decides the start and, in a stream of its own, the places that are read.
+    ``make`` makes the optimiser of what Muon has not.
     """
 
     def __init__(
@@ -98,6 +97,7 @@ class Together:
         texts: Tensor,
         seeds: Sequence[int],
         decays: Sequence[float] | np.ndarray,
+        make: Callable[..., torch.optim.Optimizer] = ADAMW,
     ) -> None:
         if not len(texts) == len(seeds) == len(decays) or texts.shape[-1] <= shape.context:
             raise ValueError(
@@ -115,15 +115,14 @@ class Together:
         self.streams = [generator(seed, 1) for seed in seeds]
         self.decays = torch.as_tensor(np.asarray(decays), dtype=torch.float32, device=texts.device)
         self.momenta: dict[str, Tensor] = {}
-        self.adam = torch.optim.AdamW(
+        self.optimizer = make(
             [
                 {"params": own, "lr": recipe.rate_of(kind), "weight_decay": 0.0}
                 for kind, own in self._by_kind().items()
                 if not recipe.by_muon(kind)
-            ],
-            fused=True,
+            ]
         )
-        self.rates = [group["lr"] for group in self.adam.param_groups]
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
 
     def _by_kind(self) -> dict[str, list[Tensor]]:
         found: dict[str, list[Tensor]] = {}
@@ -173,13 +172,13 @@ class Together:
             one.grad = None
         self.losses(self.batch()).sum().backward()
         self._decay(moment)
-        for group, rate in zip(self.adam.param_groups, self.rates, strict=True):
+        for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = moment * rate
-        self.adam.step()
+        self.optimizer.step()
         self._muon(moment)
 
     def train(self) -> None:
-        for moment in self.recipe.moments():
+        for moment in self.recipe.moments().tolist():
             self.step(moment)
 
     @torch.no_grad()

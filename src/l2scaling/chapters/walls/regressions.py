@@ -1,6 +1,5 @@
 """Least squares with up to a hundred thousand weights, whose best point within a box a solver finds."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from scipy import optimize, sparse
 
+from l2scaling.schedules import schedule
 from l2scaling.training.modules import descend
 
 NOISE, FEATURES = 0.1, 4
@@ -98,15 +98,6 @@ def adamw(betas: tuple[float, float], coupled: bool = False) -> Make:
     return lambda weights, **options: kind(weights, betas=betas, fused=True, **options)
 
 
-def cosine(rate: float, steps: int) -> list[float]:
-    """Return learning rates that fall from ``rate`` to zero as a cosine does.
-
-    >>> [round(one, 3) for one in cosine(1.0, 2)]
-    [1.0, 0.5]
-    """
-    return [rate * (1 + math.cos(math.pi * t / steps)) / 2 for t in range(steps)]
-
-
 def train(
     problem: Regression, lam: float, steps: int, make: Make, share: float = 0.05,
     start: np.ndarray | None = None, see: Callable[[np.ndarray], Any] | None = None,
@@ -119,10 +110,10 @@ def train(
     begin = np.zeros(problem.count) if start is None else start
     w = torch.tensor(begin, dtype=torch.float64, requires_grad=True)
     optimizer = make([w], lr=share / lam, weight_decay=lam)
-    rates = iter(cosine(share / lam, steps))
+    rates = iter(share / lam * schedule("cosine", steps))
 
     def loss() -> None:
-        optimizer.param_groups[0]["lr"] = next(rates)
+        optimizer.param_groups[0]["lr"] = float(next(rates))
         w.grad = torch.from_numpy(problem.gradient(w.detach().numpy()))
 
     seen = descend(optimizer, loss, steps, (lambda: see(w.detach().numpy())) if see else lambda: None)

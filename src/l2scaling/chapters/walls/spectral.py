@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from l2scaling.chapters.walls.regressions import cosine
+from l2scaling.schedules import schedule
 from l2scaling.training.modules import descend
 
 ADJUSTMENTS = ("original", "match_rms_adamw")
@@ -73,10 +73,10 @@ def muon(
     aim = torch.tensor(wanted)
     W = torch.zeros_like(aim, requires_grad=True)
     optimizer = torch.optim.Muon([W], lr=share / lam, weight_decay=lam, adjust_lr_fn=how, **options)
-    rates = iter(cosine(share / lam, steps))
+    rates = iter(share / lam * schedule("cosine", steps))
 
     def loss() -> None:
-        optimizer.param_groups[0]["lr"] = next(rates)
+        optimizer.param_groups[0]["lr"] = float(next(rates))
         W.grad = W.detach() - aim
 
     descend(optimizer, loss, steps)
