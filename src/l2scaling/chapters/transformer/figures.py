@@ -11,16 +11,13 @@ from l2scaling.figures.series import (
     COLORS,
     PREDICTED,
     Series,
-    bars,
     by_size,
     guide,
     legend,
-    rows,
     styled,
     ticks,
 )
 from l2scaling.figures.theme import Picture, subplots
-from l2scaling.measuring.intervals import Interval
 
 
 @dataclass(frozen=True)
@@ -69,25 +66,6 @@ def squares(panels: Mapping[str, Sequence[Series]]) -> Picture:
     """Draw sums of squares by kind against the width, a panel a moment; dashed, what was predicted."""
     lead = "Sums of squares, narrowest to widest. "
     return by_size(panels, "width", "sum of squares", columns=3, lead=lead)
-
-
-def regrets(found: Mapping[str, Mapping[str, Interval]]) -> Picture:
-    """Draw what each rule costs in the widest model, a row a setting, with intervals."""
-    figure, (axes,) = subplots(1, height=0.62 * len(found) + 1.4)
-    names = list(next(iter(found.values())))
-    for (number, rule), look in styled(enumerate(names), ms=6):
-        places = np.arange(len(found)) + 0.16 * (number - (len(names) - 1) / 2)
-        bands = 100 * np.array([one[rule].band for one in found.values()]).T
-        bars(axes, places, bands, across=True, label=rule, **look)
-    axes.axvline(0, color="0.25", linewidth=1)
-    axes.set(xlabel="regret in the widest model [% of the least loss]")
-    rows(axes, list(found))
-    legend(figure, len(names))
-    said = "; ".join(
-        f"{setting}: " + ", ".join(f"{rule} {one.estimate:.1%}" for rule, one in own.items())
-        for setting, own in found.items()
-    )
-    return Picture(figure, f"Regret by rule. {said}.")
 
 
 def others(batches: Mapping[str, Sequence[Curve]], decayed: Mapping[str, Curve]) -> Picture:
