@@ -80,6 +80,10 @@ class Reference:
     def edition(self) -> str:
         return f"version {self.version}"
 
+    @property
+    def released(self) -> str:
+        return "{:04}-{:02}-{:02}".format(*self.date)
+
 
 def reference(project: Project, what: str, profile: str = "published") -> Reference:
     """Return the reference to ``"book"`` or to a chapter, or raise ``RequestError`` for another name.

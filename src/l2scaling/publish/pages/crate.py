@@ -12,13 +12,14 @@ from typing import Any
 import nbformat
 
 from l2scaling.publish.pages import citation, pdf
+from l2scaling.publish.pages.metadata import CODE, TEXT, licence
 from l2scaling.publish.project import Project, title
 from l2scaling.publish.runs.parameters import declared
 from l2scaling.publish.runs.provenance import content_hash
 from l2scaling.publish.runs.sources import sources
 
 METADATA = "ro-crate-metadata.json"
-LICENCES = {"MIT": "LICENSE", "CC-BY-4.0": "LICENSE-TEXT"}
+LICENCES = {CODE: "LICENSE", TEXT: "LICENSE-TEXT"}
 """The licences by their names in SPDX, with the files that hold them."""
 
 _CRATE = "https://w3id.org/ro/crate/1.1"
@@ -77,9 +78,9 @@ def crate(
         "description": "A book of reproducible analyses: its pages, the executed notebook behind each "
         "chapter, the reviewed results, and the sources from which it builds again. "
         f"Runs of profile {profile!r}.",
-        "datePublished": "{:04}-{:02}-{:02}".format(*book.date),
+        "datePublished": book.released,
         "version": book.version,
-        "license": _ids(_spdx(spdx) for spdx in LICENCES),
+        "license": _ids(licence(spdx) for spdx in LICENCES),
         "author": authors[0] if len(authors) == 1 else authors,
         "keywords": list(book.keywords),
         "conformsTo": {"@id": _PROFILE},
@@ -96,7 +97,7 @@ def crate(
     context = [
         *people,
         {"@id": _PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"},
-        *({"@id": _spdx(spdx), "@type": "CreativeWork", "name": spdx} for spdx in LICENCES),
+        *({"@id": licence(spdx), "@type": "CreativeWork", "name": spdx} for spdx in LICENCES),
     ]
     graph = [descriptor, root, *parts, *actions, *described.values(), *context]
     return json.dumps({"@context": f"{_CRATE}/context", "@graph": graph}, indent=1, ensure_ascii=False) + "\n"
@@ -128,14 +129,14 @@ def _run(
     locked = _ids(one["@id"] for one in _locks(project, sizes))
     tables = [f"results/{path.name}" for path in sources(project, chapter, source).get("table", [])]
     executed, written = f"notebooks/{chapter}.ipynb", f"source/notebooks/{chapter}.ipynb"
-    licence = _ids(_spdx(spdx) for spdx in LICENCES)
+    licences = _ids(licence(spdx) for spdx in LICENCES)
     commit = record["commit"] and record["commit"] + (", changed since" if record["dirty"] else "")
     return [
-        _file(sizes, executed, title(source)) | {"license": licence, "isBasedOn": {"@id": written}},
+        _file(sizes, executed, title(source)) | {"license": licences, "isBasedOn": {"@id": written}},
         _file(sizes, written, f"{title(source)} (source)")
         | {
             "@type": ["File", "SoftwareSourceCode"],
-            "license": licence,
+            "license": licences,
             "version": commit or f"of sources with SHA-256 {record['source']}",
             "programmingLanguage": "Python",
             "softwareRequirements": [*_ids(one["@id"] for one in software), {"@id": "source/"}, *locked],
@@ -216,10 +217,6 @@ def _author(one: citation.Author) -> Entity:
     names = {"givenName": one.given, "familyName": one.family} if one.given else {}
     place = "#author-" + "".join(sign if sign.isalnum() else "-" for sign in one.name)
     return {"@id": place, "@type": "Person" if names else "Organization", "name": one.name, **names}
-
-
-def _spdx(name: str) -> str:
-    return f"https://spdx.org/licenses/{name}"
 
 
 def _ids(names: Iterable[str]) -> list[dict[str, str]]:

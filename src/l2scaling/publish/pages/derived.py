@@ -10,13 +10,16 @@ from l2scaling.publish.project import Project
 
 def write_derived(project: Project, site: Path) -> None:
     """Write beside the pages of a built site what programs, its search and its links read in their place."""
-    found, linked = {}, previews.all_linked(site)
+    found, told, linked = {}, {}, previews.all_linked(site)
     for _, names in project.pages():
         for name in names:
             page = BeautifulSoup((site / f"{name}.html").read_text(), "html.parser")
             found[name] = list(search.places(page))
             if name in linked:
                 previews.write_previews(site, name, page, linked[name])
-            (site / f"{name}.md").write_text(plain.markdown(page))  # last, since it changes the page
+            about = page.select_one('meta[name="description"]')
+            text = plain.markdown(page)  # last, since it changes the page
+            told[name] = text.partition("\n")[0], str(about["content"]) if about else ""
+            (site / f"{name}.md").write_text(text)
     search.write_places(site, found)
-    plain.write_list(project, site)
+    plain.write_list(project, site, told)

@@ -37,7 +37,7 @@ def codemeta(project: Project) -> str:
     data = {
         "@context": CODEMETA,
         **_code(project, book),
-        "license": list(map(_licence, said.licences)),
+        "license": list(map(licence, said.licences)),
         "keywords": list(book.keywords),
         "softwareRequirements": _requirements(project),
         **_known(url=book.url, codeRepository=said.repository),
@@ -61,7 +61,7 @@ def json_ld(project: Project, references: Mapping[str, Reference]) -> dict[str, 
         for number, one in enumerate(cited.values(), 1)
     ]
     whole = {
-        **_book(book), **_made(book), **_run(book), "license": _licence(TEXT), "isAccessibleForFree": True,
+        **_book(book), **_made(book), **_run(book), "license": licence(TEXT), "isAccessibleForFree": True,
         **_known(abstract=said.abstract, keywords=list(book.keywords)), "hasPart": chapters,
     }  # fmt: skip
     evidence = {
@@ -73,7 +73,7 @@ def json_ld(project: Project, references: Mapping[str, Reference]) -> dict[str, 
         "book/index": {"@context": SCHEMA, "@graph": [whole, evidence, code | {"isPartOf": _book(book)}]}
     }
     for (name, one), chapter in zip(cited.items(), chapters, strict=True):
-        parts = _made(one) | _run(one) | {"license": _licence(TEXT), "isPartOf": _book(book)}
+        parts = _made(one) | _run(one) | {"license": licence(TEXT), "isPartOf": _book(book)}
         pages[f"notebooks/{name}"] = {"@context": SCHEMA} | chapter | parts
     return pages
 
@@ -101,7 +101,8 @@ def _known(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _licence(name: str) -> str:
+def licence(name: str) -> str:
+    """Return the address of a licence, by its name in SPDX."""
     return f"https://spdx.org/licenses/{name}"
 
 
@@ -116,7 +117,7 @@ def _authors(authors: Sequence[Author]) -> list[dict[str, str]]:
 
 def _made(one: Reference) -> dict[str, Any]:
     return {
-        "author": _authors(one.authors), "datePublished": "{:04}-{:02}-{:02}".format(*one.date),
+        "author": _authors(one.authors), "datePublished": one.released,
         "inLanguage": "en",
     }  # fmt: skip
 
@@ -135,9 +136,9 @@ def _code(project: Project, book: Reference) -> dict[str, Any]:
     package = _package(project)
     return {
         "@type": "SoftwareSourceCode", "name": package["name"], "description": package["description"],
-        "version": package["version"], "license": _licence(CODE),
+        "version": package["version"], "license": licence(CODE),
         "programmingLanguage": "Python", "runtimePlatform": f"Python {package['requires-python']}",
-        "author": _authors(book.authors), "datePublished": "{:04}-{:02}-{:02}".format(*book.date),
+        "author": _authors(book.authors), "datePublished": book.released,
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ unfolded; ``llms.txt`` at the root of the site lists them all.
 """
 
 import re
-from html import unescape
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +94,15 @@ def markdown(page: BeautifulSoup) -> str:
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"(?m)[ \t]+$", "", text)).strip() + "\n"
 
 
-def write_list(project: Project, site: Path) -> None:
-    """Write the list of all pages of a built site whose Markdown is written."""
+def write_list(project: Project, site: Path, found: Mapping[str, tuple[str, str]]) -> None:
+    """Write the list of all pages of a built site.
+
+    ``found`` has by page the first line of its Markdown, and its description or nothing.
+    """
     lines = [f"# {project.config()['title']}"]
     for caption, names in project.pages():
         lines += ["", f"## {caption}", ""] if caption else [""]
         for name in names:
-            with (site / f"{name}.md").open() as file:
-                heading = file.readline().removeprefix("# ").strip()
-            about = re.search(
-                r'<meta name="description" content="([^"]*)"', (site / f"{name}.html").read_text()
-            )
-            lines.append(f"- [{heading}]({name}.md)" + (f": {unescape(about[1])}" if about else ""))
+            first, about = found[name]
+            lines.append(f"- [{first.removeprefix('# ')}]({name}.md)" + (f": {about}" if about else ""))
     (site / LIST).write_text("\n".join(lines) + "\n")

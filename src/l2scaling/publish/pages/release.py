@@ -20,6 +20,7 @@ from l2scaling.publish.evidence import results
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.pages import citation, crate
 from l2scaling.publish.pages.pdf import DRAFT
+from l2scaling.publish.pages.site import own_git
 from l2scaling.publish.project import Project
 from l2scaling.publish.runs import executed
 from l2scaling.publish.runs.provenance import git
@@ -118,9 +119,7 @@ def _sources(project: Project) -> tuple[list[str], str | None]:
     Git knows them; in an archive that was unpacked, its sums do.
     """
     try:
-        if git(project, "rev-parse", "--show-cdup").strip():  # somebody else's repository
-            raise OSError
-        known = git(project, "ls-files", "-z").split("\0")
+        known = own_git(project, "ls-files", "-z").split("\0")
         names = sorted(one for one in known if one and (project.root / one).is_file())
         changed = git(project, "status", "--porcelain", "--untracked-files=no")
         commit = None if changed else git(project, "rev-parse", "HEAD").strip()

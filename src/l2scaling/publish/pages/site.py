@@ -242,6 +242,13 @@ def _copy_notebooks(project: Project, profile: str, chapters: Iterable[str], fol
         shutil.copyfile(project.run_path(chapter, profile), folder / f"{chapter}.executed.ipynb")
 
 
+def own_git(project: Project, *words: str) -> str:
+    """Return what ``git`` does; ``OSError`` too in an unpacked copy inside somebody else's repository."""
+    if git(project, "rev-parse", "--show-cdup").strip():
+        raise OSError("the repository is another's")
+    return git(project, *words)
+
+
 def repository(project: Project) -> str | None:
     """Return the web address of the repository, if a setting or the git remote gives one.
 
@@ -250,8 +257,7 @@ def repository(project: Project) -> str | None:
     address = os.environ.get("L2SCALING_REPOSITORY", "")
     if not address:
         try:
-            above = git(project, "rev-parse", "--show-cdup").strip()  # an archive inside another's repository
-            address = "" if above else git(project, "remote", "get-url", "origin").strip()
+            address = own_git(project, "remote", "get-url", "origin").strip()
         except (OSError, subprocess.CalledProcessError):
             return None
     address = re.sub(r"^git@([^:/]+):", r"https://\1/", address).removesuffix(".git").rstrip("/")
