@@ -91,6 +91,30 @@ def need(*programs: str, otherwise: str) -> None:
         lack(f"{', '.join(missing)}: not installed, so that {otherwise}")
 
 
+def from_npm(name: str, *packages: str, otherwise: str) -> Path:
+    """Install packages of npm, once, beside what is built, and return their folder, or lack them."""
+    need("npm", "node", otherwise=otherwise)
+    folder = ROOT / "_build" / "tools" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]
+    try:
+        subprocess.run(
+            ["npm", "install", "--prefix", folder, *options, *packages],
+            check=True, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        lack(f"{name} could not be installed, so that {otherwise}: {said[-1:]}")
+    return folder
+
+
+def tool(*words: object, cwd: Path = ROOT, given: str = "") -> subprocess.CompletedProcess:
+    """Call a tool of the package index in an environment of its own, which shares nothing with this one."""
+    there = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
+    command = ["uv", "tool", "run", "--quiet", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, env=there, input=given, capture_output=True, text=True)
+
+
 def path_without(folder: Path, *programs: str) -> str:
     """Return a PATH, one new folder, that leads to all that is on this one but these programs."""
     folder.mkdir()

@@ -2,7 +2,6 @@
 
 import codecs
 import json
-import os
 import re
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup, Tag
-from conftest import BIN, CHROMIUM, ROOT, complaint, l2scaling, lack, need, sample_notebook
+from conftest import CHROMIUM, ROOT, complaint, from_npm, l2scaling, lack, need, sample_notebook, tool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it.renderer import RendererHTML
@@ -156,19 +155,8 @@ def test_pdflatex_sets_every_reference(program, tmp_path):
 @pytest.fixture(scope="session")
 def citation_js() -> Path:
     """Install citation-js, once, beside what is built."""
-    need("npm", "node", otherwise="citation-js read no reference")
-    folder = ROOT / "_build" / "tools" / "citation-js"
     packages = [f"@citation-js/{name}@0.7.21" for name in ("core", "plugin-bibtex", "plugin-ris")]
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        subprocess.run(
-            ["npm", "install", "--prefix", folder, *options, *packages],
-            check=True, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
-        lack(f"citation-js is not there to read the references: {error}")
-    return folder
+    return from_npm("citation-js", *packages, otherwise="it read no reference")
 
 
 READ = """
@@ -196,9 +184,7 @@ def test_citation_js_reads_every_format(citation_js):
 
 def cffconvert(*words: str) -> str:
     """Call the official tool, in an environment of its own: it wants an old jsonschema."""
-    tool = ["uv", "tool", "run", "--quiet", "--from", "cffconvert==2.0.0", "cffconvert", *words]
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
-    done = subprocess.run(tool, cwd=ROOT, capture_output=True, text=True, env=environment)
+    done = tool("--from", "cffconvert==2.0.0", "cffconvert", *words)
     if done.returncode and "valid" not in done.stdout + done.stderr:
         lack(f"cffconvert could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import BIN, ROOT, environment, lack, link_environment, need
+from conftest import ROOT, environment, from_npm, lack, link_environment, tool
 from nbclient import NotebookClient
 
 from l2scaling.publish.pages import site
@@ -94,10 +94,7 @@ def test_binders_own_tool_finds_what_to_do(tmp_path):
     for name in ("environment.yml", "pyproject.toml", "requirements.lock"):  # which it would take else
         shutil.copy(ROOT / name, tmp_path)
     command = ["--from", "jupyter-repo2docker==2026.4.0", "repo2docker", "--no-build", "--debug", tmp_path]
-    done = subprocess.run(
-        ["uv", "tool", "run", "--quiet", *command], cwd=tmp_path, capture_output=True, text=True,
-        env=os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""},
-    )  # fmt: skip
+    done = tool(*command, cwd=tmp_path)
     if "FROM " not in (said := done.stdout + done.stderr):
         lack(f"repo2docker could not be fetched: {said.splitlines()[-2:]}")
     assert f"python={PYTHON}\n" in said
@@ -108,17 +105,9 @@ def test_binders_own_tool_finds_what_to_do(tmp_path):
 @pytest.fixture(scope="session")
 def devcontainers() -> Path:
     """Install the reference implementation of development containers, once, beside what is built."""
-    need("npm", "node", otherwise="no tool read devcontainer.json")
-    folder = ROOT / "_build" / "tools" / "devcontainers"
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--no-save"]
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        subprocess.run(
-            ["npm", "install", "--prefix", folder, *options, "@devcontainers/cli@0.89.0"],
-            check=True, capture_output=True, text=True, timeout=120,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError) as error:
-        lack(f"@devcontainers/cli is not there to read devcontainer.json: {error}")
+    folder = from_npm(
+        "devcontainers", "@devcontainers/cli@0.89.0", otherwise="no tool read devcontainer.json"
+    )
     return folder / "node_modules" / "@devcontainers" / "cli" / "devcontainer.js"
 
 

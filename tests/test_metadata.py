@@ -1,7 +1,6 @@
 """What harvesters read: valid in the vocabularies that it uses, and the same that the references say."""
 
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import BIN, ROOT, complaint, l2scaling, lack, need
+from conftest import ROOT, complaint, from_npm, l2scaling, lack, tool
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,9 +77,7 @@ ANCESTORS = {
 
 def read_as_codemeta(data: list[dict]) -> dict:
     """Read descriptions with the vocabulary that codemetapy carries, in an environment of its own."""
-    tool = ["uv", "tool", "run", "--quiet", "--from", "codemetapy==3.0.4", "python", "-c", READ]
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
-    done = subprocess.run(tool, input=json.dumps(data), capture_output=True, text=True, env=environment)
+    done = tool("--from", "codemetapy==3.0.4", "python", "-c", READ, given=json.dumps(data))
     if done.returncode and "Traceback" not in done.stderr:
         lack(f"codemetapy could not be fetched: {done.stderr.strip().splitlines()[-1:]}")
     assert done.returncode == 0, done.stderr
@@ -129,16 +126,7 @@ def test_a_field_that_is_no_text_is_refused(sample, field, value):
 @pytest.fixture(scope="session")
 def schema_dts() -> Path:
     """Install the types of schema.org, and TypeScript, which checks them."""
-    need("npm", "node", otherwise="no JSON-LD was checked")
-    folder = ROOT / "_build" / "tools" / "schema-dts"
-    folder.mkdir(parents=True, exist_ok=True)
-    options = ["--no-audit", "--no-fund", "--ignore-scripts", "--save-exact"]
-    packages = ["schema-dts@2.1.0", "typescript@5.9.3"]
-    command = ["npm", "install", "--prefix", folder, *options, *packages]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lack(f"schema-dts is not there to check JSON-LD: {done.stderr.strip().splitlines()[-1:]}")
-    return folder
+    return from_npm("schema-dts", "schema-dts@2.1.0", "typescript@5.9.3", otherwise="no JSON-LD was checked")
 
 
 def complaints(folder: Path, data: list[dict]) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup, Tag
-from conftest import ROOT, lack, need
+from conftest import ROOT, from_npm
 from sphinx.util.inventory import InventoryFile
 from test_pages import hosted
 
@@ -118,13 +118,7 @@ def test_a_sphinx_book_refers_to_this_one(quick_site, tmp_path):
 
 
 def test_a_book_of_mystmd_refers_to_this_one(quick_site, tmp_path):
-    need("npm", "node", otherwise="mystmd read no index")
-    tools = ROOT / "_build" / "tools" / "mystmd"
-    tools.mkdir(parents=True, exist_ok=True)
-    install = ["npm", "install", "--prefix", tools, "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run([*install, "--save-exact", "mystmd@1.8.3"], capture_output=True, text=True)
-    if done.returncode:
-        lack(f"mystmd is not there to read the index: {done.stderr.strip().splitlines()[-1:]}")
+    tools = from_npm("mystmd", "mystmd@1.8.3", otherwise="it read no index")
     (tmp_path / "index.md").write_text(MYST)
     with hosted(quick_site) as place:
         project = {"title": "Another book", "references": {"l2scaling": place}}

@@ -9,7 +9,17 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import BIN, ROOT, complaint, environment, l2scaling, lack, link_environment, need, path_without
+from conftest import (
+    ROOT,
+    complaint,
+    environment,
+    l2scaling,
+    lack,
+    link_environment,
+    need,
+    path_without,
+    tool,
+)
 
 from l2scaling.publish.errors import RequestError, RunError
 from l2scaling.publish.pages import site
@@ -334,21 +344,7 @@ def faults(crate: Path, folder: Path) -> set[tuple[str, str]]:
     said = folder / "said.json"
     said.unlink(missing_ok=True)
     packages = ["--from", "roc-validator==0.13.0", "--with", "rocrate==0.15.0"]
-    tool = [
-        "uv",
-        "tool",
-        "run",
-        "--quiet",
-        *packages,
-        "python",
-        "-c",
-        VALIDATE,
-        folder / "cache",
-        said,
-        crate,
-    ]
-    environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": ""}
-    done = subprocess.run(tool, cwd=folder, capture_output=True, text=True, env=environment)
+    done = tool(*packages, "python", "-c", VALIDATE, folder / "cache", said, crate, cwd=folder)
     if not said.is_file():
         lack(f"the validator of crates could not be fetched: {(done.stdout + done.stderr).splitlines()[-3:]}")
     return {(one["severity"], one["message"]) for one in json.loads(said.read_text())["issues"]}

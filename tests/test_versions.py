@@ -1,14 +1,12 @@
 """All versions on one host: the newest at the root, older ones below v/, each page of which says so."""
 
-import functools
 import json
-import threading
 import zipfile
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from conftest import complaint, l2scaling
+from test_pages import hosted
 
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.pages.versions import lay_out
@@ -67,11 +65,8 @@ def test_search_engines_are_led_to_the_page_of_the_newest_where_there_is_one(hos
 
 @pytest.mark.parametrize("served", [True, False])
 def test_an_older_page_says_so_and_leads_to_the_same_page_of_the_newest(host, browser, served):
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=str(host))
-    handler.func.log_message = lambda *_: None
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        root = f"http://127.0.0.1:{server.server_port}" if served else host.as_uri()
+    with hosted(host) as place:
+        root = place if served else host.as_uri()
         tab = browser.new_page()
         errors = []
         tab.on("console", lambda said: errors.append(said.text))
@@ -93,7 +88,6 @@ def test_an_older_page_says_so_and_leads_to_the_same_page_of_the_newest(host, br
             tab.wait_for_url(f"{root}/{target}")
             assert f"{target} in 0.10.0" in tab.inner_text("h1")
         tab.close()
-        server.shutdown()
     assert errors == []
 
 
