@@ -104,7 +104,7 @@ def from_npm(name: str, *packages: str, otherwise: str) -> Path:
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        lack(f"{name} could not be installed, so that {otherwise}: {said[-1:]}")
+        lack(f"{name} could not be installed, so that {otherwise}: {said[:2]}")
     return folder
 
 
