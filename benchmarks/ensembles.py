@@ -4,13 +4,11 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import peers
-import threadpoolctl
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -18,7 +16,7 @@ from sklearn.neural_network import MLPClassifier
 from l2scaling.laws import shapes
 from l2scaling.training import ensembles
 from l2scaling.training.recipe import Recipe
-from l2scaling.training.steps import Members, product
+from l2scaling.training.steps import Members
 
 INPUTS, CLASSES, BATCH, SAMPLES = 64, 10, 128, 1792
 MEMBERS, STEPS, ROUNDS = 64, 280, 5
@@ -86,29 +84,20 @@ def scikit_learn(width: int, steps: int) -> None:
         model.fit(*task())
 
 
-def products_alone(width: int, device: str, threads: int) -> None:
+def products_alone(width: int, device: str) -> None:
     """The engine's matrix products and nothing else: what no bookkeeping can get below."""
     group = 8 if width >= 256 else 32
-
-    def share(_: int) -> None:
-        data = torch.randn(group, BATCH, INPUTS, device=device)
-        first = torch.randn(group, INPUTS, width, device=device)
-        last = torch.randn(group, width, CLASSES, device=device)
-        hidden, top = data @ first, data @ first @ last
-        signal, into_first, into_last = (torch.empty_like(one) for one in (hidden, first, last))
-        products = (
-            product(data, first, hidden),
-            product(hidden, last, top),
-            product(hidden.mT, top, into_last),
-            product(top, last.mT, signal),
-            product(data.mT, signal, into_first),
-        )
-        for _ in range(STEPS * MEMBERS // group // threads):
-            for multiply in products:
-                multiply()
-
-    with threadpoolctl.threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        list(pool.map(share, range(threads)))
+    left = torch.randn(group, width, INPUTS, device=device)
+    data = torch.randn(group, INPUTS, BATCH, device=device)
+    last = torch.randn(group, CLASSES, width, device=device)
+    hidden, top = left @ data, last @ (left @ data)
+    signal, into_left, into_last = (torch.empty_like(one) for one in (hidden, left, last))
+    for _ in range(STEPS * MEMBERS // group):
+        torch.bmm(left, data, out=hidden)
+        torch.bmm(last, hidden, out=top)
+        torch.bmm(last.transpose(1, 2), top, out=signal)
+        torch.bmm(top, hidden.transpose(1, 2), out=into_last)
+        torch.bmm(signal, data.transpose(1, 2), out=into_left)
 
 
 def operations(width: int) -> float:
@@ -152,9 +141,7 @@ def rows(row: Row, progress: Callable[[str], None], device: str, threads: int) -
                 "ours": all_threads(lambda width=width: side_by_side(width, recipe(device))),
                 "loop, one thread": lambda: loop(1),
                 "loop, all threads": lambda: loop(threads),
-                "products": all_threads(
-                    lambda width=width: products_alone(width, device, threads if device == "cpu" else 1)
-                ),
+                "products": all_threads(lambda width=width: products_alone(width, device)),
                 "scikit-learn": lambda width=width, few=few: (
                     scikit_learn(width, few) if width == 64 else None
                 ),

@@ -164,21 +164,44 @@ def test_an_ensemble_of_which_none_survives_says_so():
     assert left.values["layer 0"].shape == (3, 1, 7, 5)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_groups_and_threads_leave_no_trace(threads):
+def test_groups_leave_no_trace():
     layers = shapes.dense_layers([5, 7, 3])
     members = Members(seeds=range(9), penalty_coefficients=0.1, learning_rates=0.05)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        whole = train(layers, members=members, batch_size=16)
-        # just above the data and two networks: every group is one or two members
-        small = train(layers, members=members, batch_size=16, memory=60 * 8 * 8 + 2 * 10_000)
-        assert torch.get_num_threads() == threads
-    finally:
-        torch.set_num_threads(before)
+    whole = train(layers, members=members, batch_size=16)
+    # just above the data and two networks: every group is one or two members
+    small = train(layers, members=members, batch_size=16, memory=60 * 8 * 8 + 2 * 10_000)
     for name, value in whole.values.items():
         np.testing.assert_allclose(small.values[name], value, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("batch_size", [None, 16])
+def test_threads_leave_no_trace(batch_size):
+    layers = shapes.dense_layers([5, 300, 3])
+    members = Members(seeds=range(9), penalty_coefficients=0.1, learning_rates=0.05)
+    before = torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        try:
+            found.append(train(layers, members=members, batch_size=batch_size).values)
+        finally:
+            torch.set_num_threads(before)
+    for name, value in found[0].items():
+        np.testing.assert_allclose(found[1][name], value, rtol=0, atol=1e-12)
+
+
+def test_denormals_count_as_zeros_in_training_alone():
+    half = torch.tensor(torch.finfo(torch.float32).tiny)
+    seen = []
+
+    def measure(nets):
+        seen.append((half / 2).item())
+        return {"squares": nets.sum_squares()}
+
+    members = Members(seeds=0, penalty_coefficients=0.1, learning_rates=0.05)
+    train(shapes.dense_layers([5, 7, 3]), measure, members=members)
+    assert seen == [0.0]
+    assert (half / 2).item() > 0
 
 
 def test_memory_does_not_grow_with_the_ensemble():

@@ -7,12 +7,11 @@ networks cost little more than their arithmetic. The penalty of a member is
 returns, so memory does not grow with the number of members.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from l2scaling.training.recipe import DTYPES, Recipe, find_device
 from l2scaling.training.steps import Cohort, Members, member_bytes
 
 _CHECK_EVERY = 50  # steps between two looks for members that diverged
-_CACHE = 6 * 2**20  # bytes a group may use; larger groups fall out of the cache and run slower
+_CACHE = 32 * 2**20  # bytes a group may use; larger groups fall out of the cache and run slower
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,8 @@ def train(
 
     A member that diverged is taken out; the others train on as if it had not been there.
     ``memory`` bounds, in bytes, the weights, buffers and activations held at once, whatever the
-    number of members; what ``measure`` returns comes on top. One thread of torch trains one group
-    of members; the bar on standard error shows on a terminal only.
+    number of members; what ``measure`` returns comes on top. Torch's threads share each operation;
+    the bar on standard error shows on a terminal only.
 
     Raises ``ValueError`` naming the value and what is allowed, before anything is computed.
 
@@ -138,11 +137,14 @@ def train(
     if members.learning_rates is None:
         members = replace(members, learning_rates=recipe.learning_rate)
     common = inputs, targets, layers, recipe
-    workers, size = _share(inputs, targets, member_bytes(*common), len(members), memory)
+    size = _group_size(inputs, targets, member_bytes(*common), len(members), memory)
     groups = [members[start : start + size] for start in range(0, len(members), size)]
     total = len(members) * recipe.steps
-    with tqdm(total=total, unit="step", leave=False, disable=None if progress else True) as bar:
-        parts = _run(partial(Cohort, *common), groups, measure, workers, bar)
+    with (
+        tqdm(total=total, unit="step", leave=False, disable=None if progress else True) as bar,
+        _denormals_as_zeros(),
+    ):
+        parts = [_train_cohort(partial(Cohort, *common), group, measure, bar) for group in groups]
     values = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
     return Trained(values, np.concatenate([diverged for _, diverged in parts]))
 
@@ -151,27 +153,18 @@ _Begin = Callable[[Members], Cohort]  # draws the start of some members
 _Part = tuple[dict[str, np.ndarray], np.ndarray]  # what a cohort leaves: values, and who diverged when
 
 
-def _run(begin: _Begin, groups: list[Members], measure: Measure, workers: int, bar: Any) -> list[_Part]:
-    """Train the groups, one to a thread; a failure or an interrupt stops them all."""
-    stop = Event()
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(workers, initializer=_prepare_thread, initargs=(workers > 1,))
-    try:
-        return list(pool.map(lambda group: _train_cohort(begin, group, measure, stop, bar), groups))
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)
-
-
-def _prepare_thread(alone: bool) -> None:
-    """Prepare a thread: the processor's threads are shared out already, and denormals cost time."""
-    if alone:
-        torch.set_num_threads(1)
+@contextmanager
+def _denormals_as_zeros() -> Iterator[None]:
+    """Count denormals as zeros, for they cost time; torch does so in the thread that asks alone."""
+    already = torch.tensor(torch.finfo(torch.float32).tiny).div(2).item() == 0
     torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(already)
 
 
-def _train_cohort(begin: _Begin, members: Members, measure: Measure, stop: Event, bar: Any) -> _Part:
+def _train_cohort(begin: _Begin, members: Members, measure: Measure, bar: Any) -> _Part:
     cohort = begin(members)
     steps, moments = cohort.recipe.steps, cohort.recipe.moments
     seen: list[_Seen] = []
@@ -182,8 +175,6 @@ def _train_cohort(begin: _Begin, members: Members, measure: Measure, stop: Event
         if len(cohort.alive):
             cohort.step(step)
         if step % _CHECK_EVERY == 0 or step in moments or step == steps:
-            if stop.is_set():
-                break
             cohort.drop_diverged(step)
             bar.update(len(members) * (step - shown))
             shown = step
@@ -213,19 +204,16 @@ def _filled(name: str, like: np.ndarray, seen: list[_Seen], count: int) -> np.nd
     return stacked
 
 
-def _share(X: Tensor, targets: Tensor, each: int, count: int, memory: float) -> tuple[int, int]:
-    """Return how many groups train at once, and how many members, of ``each`` bytes, make a group."""
+def _group_size(X: Tensor, targets: Tensor, each: int, count: int, memory: float) -> int:
+    """Return how many members, of ``each`` bytes, train at once."""
     shared = sum(tensor.numel() * tensor.element_size() for tensor in (X, targets))
     room = int((memory - shared) // each)
     if room < 1:
         raise ValueError(
             f"memory {memory:.0f} bytes: one network and its data need {shared + each}; allowed that or more"
         )
-    if X.device.type != "cpu":
-        return 1, min(room, count)
-    workers = min(torch.get_num_threads(), room)
-    lanes = max(2, workers)  # at least two, so that one thread and two give the same groups
-    return workers, min(-(-count // lanes), max(1, _CACHE // each), max(1, room // workers))
+    most = min(room, max(1, _CACHE // each)) if X.device.type == "cpu" else room
+    return -(-count // -(-count // most))  # in groups alike
 
 
 def _fitting(X: Tensor, layers: Sequence[Layer], recipe: Recipe) -> None:

@@ -148,6 +148,7 @@ class Cohort:
         )
         self.hidden = [X.new_empty(m, layer.outputs, rows) for layer in self.layers]
         self.signals = [torch.empty_like(hidden) for hidden in self.hidden]
+        self.inputs, self.wanted = X.expand(m, -1, -1), self.targets.expand(m, -1, -1)
         if self.recipe.batch_size:
             self.inputs = X.new_empty(m, rows, X.shape[1])
             self.wanted = X.new_empty(m, rows, self.targets.shape[1])
@@ -177,19 +178,15 @@ class Cohort:
 
     def forward(self) -> None:
         for number, (weight, out) in enumerate(zip(self.weights, self.hidden, strict=True)):
-            if number:
-                torch.bmm(weight, self.hidden[number - 1], out=out)
-            elif self.recipe.batch_size:
-                torch.bmm(weight, self.inputs.transpose(1, 2), out=out)
-            else:  # one set of inputs for all: a single product
-                torch.mm(weight.flatten(0, 1), self.X.T, out=out.flatten(0, 1))
+            below = self.hidden[number - 1] if number else self.inputs.transpose(1, 2)
+            torch.bmm(weight, below, out=out)
             if self.recipe.activation == "relu" and number + 1 < len(self.weights):
                 out.relu_()
 
     def backward(self, beta: float) -> None:
         """Add the data gradients to ``beta`` times what the first buffers hold."""
         recipe, gradients = self.recipe, self.states[0]
-        wanted = self.wanted.transpose(1, 2) if recipe.batch_size else self.targets.T
+        wanted = self.wanted.transpose(1, 2)
         torch.div(
             error_signal(self.hidden[-1], wanted, recipe.loss, classes=1), self.rows, out=self.signals[-1]
         )
@@ -201,11 +198,7 @@ class Cohort:
             if recipe.activation == "relu":
                 torch.ops.aten.threshold_backward.grad_input(onward, below, 0, grad_input=onward)
         first, signal = gradients[0], self.signals[0]
-        if recipe.batch_size:
-            torch.baddbmm(first, signal, self.inputs, beta=beta, out=first)
-        else:
-            flat = first.flatten(0, 1)
-            torch.addmm(flat, signal.flatten(0, 1), self.X, beta=beta, out=flat)
+        torch.baddbmm(first, signal, self.inputs, beta=beta, out=first)
 
     def update(self, step: int) -> None:
         if self.recipe.optimizer == "sgd":
