@@ -161,6 +161,7 @@ def test_what_is_not_known_is_left_out_and_what_is_known_is_there(addressed):
     data = metadata.json_ld(addressed, references(addressed))
     book, evidence, code = data["book/index"]["@graph"]
     assert [one["@type"] for one in (book, evidence, code)] == ["Book", "Dataset", "SoftwareSourceCode"]
+    assert all(one["license"].startswith("https://spdx.org/licenses/") for one in (book, evidence, code))
     assert book["url"] == code["isPartOf"]["url"] == evidence["isPartOf"]["url"] == "https://book.example"
     assert book["hasPart"][0]["url"] == data["notebooks/sample"]["url"]
     assert data["notebooks/sample"]["url"] == "https://book.example/notebooks/sample.html"

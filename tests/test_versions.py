@@ -27,6 +27,9 @@ def release(folder: Path, version: str, *pages: str) -> Path:
     with zipfile.ZipFile(archive, "w") as file:
         for name in ("index.html", *pages):
             file.writestr(f"l2scaling-{version}/html/{name}", page(name, version))
+            plain = name.replace(".html", ".md")
+            file.writestr(f"l2scaling-{version}/html/{plain}", f"# {plain} in {version}\n")
+        file.writestr(f"l2scaling-{version}/html/downloads/notes.md", "no page\n")
         file.writestr(f"l2scaling-{version}/README.txt", "")
     return archive
 
@@ -43,9 +46,9 @@ def host(tmp_path) -> Path:
 
 def test_the_newest_is_at_the_root_and_every_version_below_v(host):
     names = {path.relative_to(host).as_posix() for path in host.rglob("*") if path.is_file()}
-    kept = {"index.html", "notebooks/kept.html"}
+    kept = {"index.html", "index.md", "notebooks/kept.html", "notebooks/kept.md", "downloads/notes.md"}
     assert names == {
-        "versions.json", "v/0.9/notebooks/lost.html", *kept,
+        "versions.json", "v/0.9/notebooks/lost.html", "v/0.9/notebooks/lost.md", *kept,
         *(f"v/{version}/{name}" for version in ("0.2", "0.9", "0.10.0") for name in kept),
     }  # fmt: skip
     rows = json.loads((host / "versions.json").read_text())
@@ -61,6 +64,17 @@ def test_search_engines_are_led_to_the_page_of_the_newest_where_there_is_one(hos
     canonical = f'<link rel="canonical" href="{ADDRESS}notebooks/kept.html">'
     assert canonical in (host / "v" / "0.9" / "notebooks" / "kept.html").read_text()
     assert "canonical" not in (host / "v" / "0.9" / "notebooks" / "lost.html").read_text()
+
+
+def test_an_older_page_for_programs_says_so_in_its_first_line(host):
+    older = host / "v" / "0.9"
+    for name, target in (("kept", "notebooks/kept.md"), ("lost", "index.html")):
+        first, _, *rest = (older / "notebooks" / f"{name}.md").read_text().splitlines()
+        assert first.startswith("> You read version 0.9; the newest is 0.10.0 (")
+        assert f"](../../../{target})" in first
+        assert rest == [f"# notebooks/{name}.md in 0.9"]
+    assert (older / "downloads" / "notes.md").read_text() == "no page\n"
+    assert (host / "v" / "0.10.0" / "index.md").read_text() == "# index.md in 0.10.0\n"
 
 
 @pytest.mark.parametrize("served", [True, False])

@@ -20,7 +20,7 @@ FORMAT = "codemeta"
 SCHEMA = "https://schema.org"
 CODEMETA = "https://w3id.org/codemeta/3.0"
 CODE, TEXT = "MIT", "CC-BY-4.0"
-"""The licences of the code, and of text and figures."""
+"""The licences of the code, and of text, figures and results."""
 
 EVIDENCE = (
     "Every prediction of the book with its margin, what was measured, the interval and whether it was met, "
@@ -66,7 +66,8 @@ def json_ld(project: Project, references: Mapping[str, Reference]) -> dict[str, 
     }  # fmt: skip
     evidence = {
         "@type": "Dataset", "name": f"Results of {book.book}", "description": EVIDENCE, **_made(book),
-        "version": book.version, "encodingFormat": ["application/json", "text/csv"], "isPartOf": _book(book),
+        "version": book.version, "license": licence(TEXT), "encodingFormat": ["application/json", "text/csv"],
+        "isPartOf": _book(book),
     }  # fmt: skip
     code = _code(project, book) | _known(codeRepository=said.repository)
     pages: dict[str, dict[str, Any]] = {

@@ -49,8 +49,12 @@ def lay_out(archives: Sequence[Path], folder: Path) -> Path:
                 _unpack(found[version], site / "v" / version)
             newest = site / "v" / order[0]
             for version in order[1:]:
-                for page in (site / "v" / version).rglob("*.html"):
-                    _mark(page, PurePosixPath(page.relative_to(site / "v" / version)), newest, site, version)
+                older = site / "v" / version
+                for page in older.rglob("*.html"):
+                    name = PurePosixPath(page.relative_to(older))
+                    _mark(page, name, newest, site, version)
+                    if (plain := page.with_suffix(".md")).is_file():
+                        _mark_plain(plain, name.with_suffix(".md"), newest, site, version)
             shutil.copytree(newest, site, dirs_exist_ok=True)
             rows = [{"version": one, "url": f"v/{one}/", "newest": one == order[0]} for one in order]
             (site / LIST).write_text(json.dumps(rows, indent=1) + "\n")
@@ -84,14 +88,27 @@ def _unpack(archive: Path, place: Path) -> None:
 def _mark(page: Path, name: PurePosixPath, newest: Path, site: Path, version: str) -> None:
     """Let a page of an older version say so, and name the newest as the one to be found."""
     text = page.read_text(encoding="utf-8")
-    there = (newest / name).is_file()
-    target = os.path.relpath(site / (name if there else "index.html"), page.parent)
-    words = f"You read version {escape(version)}; the newest is {escape(newest.name)}"
-    where = "this page there" if there else "which has no such page: its beginning"
+    words, where, target, there = _said(page, name, newest, site, version)
     banner = (
-        f'<aside aria-label="Version" style="{_STYLE}">{words}'
+        f'<aside aria-label="Version" style="{_STYLE}">{escape(words)}'
         f' (<a href="{escape(target)}" style="color:inherit;text-decoration:underline">{where}</a>).</aside>'
     )
     if not there:
         text = _CANONICAL.sub("", text)
     page.write_text(re.sub(r"<body\b[^>]*>", lambda body: body[0] + banner, text, count=1), encoding="utf-8")
+
+
+def _mark_plain(page: Path, name: PurePosixPath, newest: Path, site: Path, version: str) -> None:
+    words, where, target, _ = _said(page, name, newest, site, version)
+    text = page.read_text(encoding="utf-8")
+    page.write_text(f"> {words} ([{where}]({target})).\n\n{text}", encoding="utf-8")
+
+
+def _said(
+    page: Path, name: PurePosixPath, newest: Path, site: Path, version: str
+) -> tuple[str, str, str, bool]:
+    """Return what an older page says, what its link says and leads to, and whether that is the same page."""
+    there = (newest / name).is_file()
+    target = os.path.relpath(site / (name if there else "index.html"), page.parent)
+    where = "this page there" if there else "which has no such page: its beginning"
+    return f"You read version {version}; the newest is {newest.name}", where, target, there
