@@ -111,7 +111,7 @@ def _reference(project: Project, chapter: str, profile: str) -> list[dict[str, A
     if not results.results_path(project, chapter).is_file():
         raise RequestError(f"chapter {chapter!r} has no published evidence; allowed: one that has")
     rows = results.read_results(project, chapter)
-    return [{name: value for name, value in row.items() if name != "stated"} for row in rows]
+    return [{name: value for name, value in row.items() if name not in results.BESIDE} for row in rows]
 
 
 def _rows(notebook: Any) -> list[dict[str, Any]]:

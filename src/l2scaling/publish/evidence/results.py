@@ -1,8 +1,8 @@
 """The evidence of all chapters: read from executed notebooks, compared with what is published."""
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from l2scaling.publish.evidence.claims import read_claims
 from l2scaling.publish.evidence.stated import ROUNDING, stated_in
 from l2scaling.publish.project import Project, write_whole
 from l2scaling.publish.runs.executed import executed, records_of
+
+BESIDE = ("stated", "processor")
+"""What results/ says beside a record: the commit of its prediction, and the processor it was measured on."""
 
 RELATIVE_TOLERANCE = 1e-3
 INTERVAL_TOLERANCE = 0.25
@@ -26,14 +29,17 @@ RESIDUAL = 1e-5
 def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
     """Make the published runs' records the reviewed ones; return the files written.
 
-    With each stands the commit in which its prediction was stated before the run, or null.
+    With each stands the commit in which its prediction was stated before the run, or null, and the processor.
     """
     found = {}
     for chapter in chapters:  # all are read before the first is written
         run = executed(project, chapter, "published")
         records = records_of(run)
         commits = stated_in(project, run, records)
-        found[chapter] = [asdict(one) | {"stated": commits.get(one.quantity)} for one in records]
+        here = run.metadata["l2scaling"]["processor"]
+        found[chapter] = [
+            asdict(one) | {"stated": commits.get(one.quantity), "processor": here} for one in records
+        ]
     return [write_results(project, chapter, rows) for chapter, rows in found.items()]
 
 
@@ -55,12 +61,31 @@ def stated(project: Project, chapter: str) -> dict[str, str]:
     return {row["quantity"]: row["stated"] for row in rows if row.get("stated")}
 
 
-def check(project: Project, profile: str, chapters: Sequence[str], records: Sequence[Record]) -> None:
-    """Raise ``RunError`` if the evidence may not be published.
+@dataclass(frozen=True)
+class Moved:
+    """A record that came out otherwise than where it was reviewed, and the processors there and here."""
 
-    That is so when an exact identity fails, when a chapter owes a claim a record and has
+    before: dict[str, Any]
+    now: dict[str, Any]
+    there: str
+    here: str
+
+
+def check(
+    project: Project,
+    profile: str,
+    chapters: Sequence[str],
+    records: Sequence[Record],
+    processors: Mapping[str, str] | None = None,
+) -> list[Moved]:
+    """Raise ``RunError`` if the evidence may not be published; return what moved with the processor.
+
+    It may not when an exact identity fails, when a chapter owes a claim a record and has
     none, or when a published run differs from ``results/`` in a way nobody has reviewed.
-    A prediction that is not met is no error: it is a finding.
+    A prediction that is not met is no error: it is a finding. Neither is a number that training carried
+    elsewhere from another processor's roundings: ``processors`` says by chapter on which one it ran, and
+    where that is not the one of ``results/``, a record that is declared alike has moved. Without
+    it all ran where they were reviewed.
     """
     faults = [
         f"exact identity fails: {record.quantity} ({record.chapter}): {record.measured!r}"
@@ -74,11 +99,16 @@ def check(project: Project, profile: str, chapters: Sequence[str], records: Sequ
         for chapter in claim.chapters
         if chapter in chapters and (claim.id, chapter) not in given
     ]
+    moved: list[Moved] = []
     if profile == "published":
         for chapter in chapters:
-            faults += _differences(project, chapter, [one for one in records if one.chapter == chapter])
+            own = [one for one in records if one.chapter == chapter]
+            further, elsewhere = _differences(project, chapter, own, (processors or {}).get(chapter))
+            faults += further
+            moved += elsewhere
     if faults:
         raise RunError("evidence not fit to publish: " + "; ".join(faults))
+    return moved
 
 
 def results_path(project: Project, name: str) -> Path:
@@ -86,14 +116,30 @@ def results_path(project: Project, name: str) -> Path:
     return project.results / f"{name}.json"
 
 
-def _differences(project: Project, chapter: str, records: Sequence[Record]) -> list[str]:
+def _differences(
+    project: Project, chapter: str, records: Sequence[Record], here: str | None
+) -> tuple[list[str], list[Moved]]:
     advice = f"review it, then: l2scaling accept {chapter}"
     if not results_path(project, chapter).is_file():
-        return [f"{chapter} has no reviewed evidence in results/; {advice}"]
+        return [f"{chapter} has no reviewed evidence in results/; {advice}"], []
     before = {entry["quantity"]: entry for entry in read_results(project, chapter)}
     now = {record.quantity: asdict(record) for record in records}
-    changed = [name for name in before.keys() | now.keys() if not same(before.get(name), now.get(name))]
-    return [f"{chapter}: {name!r} differs from results/; {advice}" for name in sorted(changed)]
+    faults, moved = [], []
+    for name in sorted(before.keys() | now.keys()):
+        old, new = before.get(name), now.get(name)
+        if same(old, new):
+            continue
+        there = old.get("processor") if old else None
+        if old and new and here and there and here != there and _declared(old) == _declared(new):
+            moved.append(Moved(old, new, there, here))
+        else:
+            faults.append(f"{chapter}: {name!r} differs from results/; {advice}")
+    return faults, moved
+
+
+def _declared(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what a record is before anything is computed."""
+    return tuple(row[name] for name in ("claim", "chapter", "quantity", "kind", "n", "check"))
 
 
 def same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
@@ -112,5 +158,5 @@ def same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
         rooms |= {name: ROUNDING * abs(before[name]) for name in ("predicted", "margin")}
     return all(
         abs(before[key] - now[key]) <= rooms[key] if key in rooms else before.get(key) == now.get(key)
-        for key in (before.keys() | now.keys()) - {"stated"}
+        for key in (before.keys() | now.keys()).difference(BESIDE)
     )

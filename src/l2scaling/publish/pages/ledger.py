@@ -19,6 +19,7 @@ from l2scaling.publish.evidence.claims import (
     verdict,
 )
 from l2scaling.publish.evidence.controls import Outcome
+from l2scaling.publish.evidence.results import Moved
 from l2scaling.publish.evidence.robustness import Finding
 from l2scaling.publish.runs.parameters import Parameter
 
@@ -273,6 +274,28 @@ def runs_page(
     lines += [f"Profile `{profile}`; {total / 60:.1f} minutes in all, counted one after the other.", ""]
     lines += [f"**Setup {number}.** {setup}.\n" for number, setup in enumerate(setups, 1)]
     return "\n".join(lines)
+
+
+def moved_page(moved: Sequence[Moved], count: int, titles: Mapping[str, str]) -> str:
+    """Return which of ``count`` records came out otherwise than reviewed, for the processor is another."""
+    if not moved:
+        return f"All {count} records of these runs are as reviewed, within the tolerance.\n"
+    there, here = (", ".join(sorted({getattr(one, name) for one in moved})) for name in ("there", "here"))
+    rows = [
+        f"{_link(one.now['chapter'], titles[one.now['chapter']])} | {one.now['quantity']} "
+        f"| {_outcome(one.before)} | {_outcome(one.now)}"
+        for one in moved
+    ]
+    return (
+        f"**{len(moved)} of {count} records came out otherwise than they were reviewed.** They were reviewed "
+        f"on {there}; these pages were run on {here}, which rounds otherwise. Training multiplies roundings, "
+        "until the network is another draw.\n\n" + table("chapter | record | reviewed | here", rows)
+    )
+
+
+def _outcome(row: Mapping[str, Any]) -> str:
+    ends = f" ({row['low']:.3g} to {row['high']:.3g})" if row["low"] < row["high"] else ""
+    return f"{row['measured']:.4g}{ends}, {'met' if row['holds'] else '**not met**'}"
 
 
 def _started(notebook: nbformat.NotebookNode) -> str:

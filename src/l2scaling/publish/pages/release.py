@@ -84,7 +84,9 @@ def _moment(released: tuple[int, int, int]) -> tuple[int, int, int, int, int, in
 def _check(project: Project, profile: str, site: Path) -> None:
     """Raise an error unless the site shows the runs of a profile, fresh and fit to publish."""
     chapters = project.chapters()
-    results.check(project, profile, chapters, executed.gather(project, profile, chapters))
+    runs = {chapter: executed.executed(project, chapter, profile) for chapter in chapters}
+    records = [record for run in runs.values() for record in executed.records_of(run)]
+    results.check(project, profile, chapters, records, executed.processors(runs))
     if not (site / "index.html").is_file():
         raise RequestError(f"{str(site)!r} holds no built book; allowed: a folder made by l2scaling site")
     for chapter in chapters:

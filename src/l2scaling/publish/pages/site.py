@@ -150,7 +150,12 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     runs = {chapter: executed.executed(project, chapter, profile) for chapter in chapters}
     titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
     records = [record for notebook in runs.values() for record in executed.records_of(notebook)]
-    results.check(project, profile, chapters, records)
+    moved = results.check(project, profile, chapters, records, executed.processors(runs))
+    if moved:
+        words = (
+            f"{len(moved)} of {len(records)} records came out otherwise than on the processor where they were"
+        )
+        print(f"site: {words} reviewed; the page of runs names them", file=sys.stderr)
 
     # each reads the runs it refers to, so once
     references = {what: citation.reference(project, what, profile) for what in ["book", *chapters]}
@@ -181,6 +186,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
             titles,
             {name: run.metadata["l2scaling"]["source"] for name, run in runs.items()},
         ),
+        "moved": ledger.moved_page(moved, len(records), titles),
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
         "sizes": ledger.sizes_table(claims, titles, numbers),

@@ -1,6 +1,6 @@
 """What executed notebooks hold: records and rows, read with all that could be wrong with them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import nbformat
@@ -62,6 +62,11 @@ def _record(entry: Any) -> Record:
     if not all(isinstance(one, str) for one in texts) or not isinstance(record.n, int):
         raise TypeError(f"a field of {record.quantity!r} has the wrong type")
     return record
+
+
+def processors(runs: Mapping[str, nbformat.NotebookNode]) -> dict[str, str]:
+    """Return by chapter the processor that a run names."""
+    return {chapter: run.metadata["l2scaling"]["processor"] for chapter, run in runs.items()}
 
 
 def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Record]:
