@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from conftest import ROOT, complaint, l2scaling
 
 from l2scaling.publish.errors import RunError
 from l2scaling.publish.evidence import claims, results
-from l2scaling.publish.pages import site
+from l2scaling.publish.pages import ledger, site
 from l2scaling.publish.project import Project
 from l2scaling.publish.runs import executed
 
@@ -174,6 +174,51 @@ def test_evidence_that_may_not_be_published_stops_the_build(quick_site):
         results.check(PROJECT, "quick", chapters, [one for one in records if one.claim != "A3"])
     with pytest.raises(RunError, match=r"differs from results"):
         results.check(PROJECT, "published", chapters, records)  # other sizes, other numbers
+
+
+@pytest.fixture
+def reviewed(quick_site, tmp_path):
+    """A project whose results are those of the quick run of one chapter, and that run's records."""
+    project = Project(tmp_path)
+    (tmp_path / "book").mkdir()
+    (tmp_path / "book" / "claims.yml").write_text("[]\n")
+    project.results.mkdir()
+    records = executed.gather(PROJECT, "quick", ["ridge"])
+    beside = {"stated": None, "processor": "that of the review"}
+    results.write_results(project, "ridge", [asdict(one) | beside for one in records])
+    return project, records
+
+
+def test_what_moved_with_the_processor_is_told_and_what_an_edit_moved_stops_the_build(reviewed):
+    project, records = reviewed
+    one = next(record for record in records if record.kind != "exact")
+    far = one.measured + 10 * (1 + abs(one.measured) + one.high - one.low)
+    other = replace(one, measured=far, low=far, high=far, holds=not one.holds)
+    moved = [other if record is one else record for record in records]
+
+    def check(records, processor):
+        return results.check(project, "published", ["ridge"], records, {"ridge": processor})
+
+    assert check(records, "that of the review") == check(records, "another") == []
+    with pytest.raises(RunError, match="differs from results"):
+        check(moved, "that of the review")
+    with pytest.raises(RunError, match="differs from results"):
+        results.check(project, "published", ["ridge"], moved)
+    (told,) = check(moved, "another")
+    assert (told.now, told.there, told.here) == (asdict(other), "that of the review", "another")
+    for declared in ({"n": one.n + 1}, {"quantity": "another"}, {"claim": "A1"}):
+        edited = [replace(other, **declared) if record is one else record for record in records]
+        with pytest.raises(RunError, match="differs from results"):
+            check(edited, "another")
+    with pytest.raises(RunError, match="differs from results"):
+        check([record for record in records if record is not one], "another")
+
+    page = ledger.moved_page([told], len(records), {"ridge": "Ridge"})
+    assert f"**1 of {len(records)} records" in page
+    assert one.quantity in page
+    assert "that of the review" in page
+    assert "another" in page
+    assert "as reviewed" in ledger.moved_page([], len(records), {})
 
 
 def test_a_prediction_that_is_not_met_is_published_and_reopens_its_claim(quick_site):
