@@ -276,13 +276,13 @@ def runs_page(
     return "\n".join(lines)
 
 
-def moved_page(moved: Sequence[Moved], count: int, titles: Mapping[str, str]) -> str:
+def moved_page(moved: Sequence[Moved], count: int) -> str:
     """Return which of ``count`` records came out otherwise than reviewed, for the processor is another."""
     if not moved:
         return f"All {count} records of these runs are as reviewed, within the tolerance.\n"
     there, here = (", ".join(sorted({getattr(one, name) for one in moved})) for name in ("there", "here"))
     rows = [
-        f"{_link(one.now['chapter'], titles[one.now['chapter']])} | {one.now['quantity']} "
+        f"{_link(one.now['chapter'], one.now['chapter'])} | {one.now['quantity']} "
         f"| {_outcome(one.before)} | {_outcome(one.now)}"
         for one in moved
     ]

@@ -186,7 +186,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
             titles,
             {name: run.metadata["l2scaling"]["source"] for name, run in runs.items()},
         ),
-        "moved": ledger.moved_page(moved, len(records), titles),
+        "moved": ledger.moved_page(moved, len(records)),
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
         "sizes": ledger.sizes_table(claims, titles, numbers),
