@@ -213,12 +213,13 @@ def test_what_moved_with_the_processor_is_told_and_what_an_edit_moved_stops_the_
     with pytest.raises(RunError, match="differs from results"):
         check([record for record in records if record is not one], "another")
 
-    page = ledger.moved_page([told], len(records))
+    page = ledger.moved_page([told], len(records), "published")
     assert f"**1 of {len(records)} records" in page
     assert one.quantity in page
     assert "that of the review" in page
     assert "another" in page
-    assert "as reviewed" in ledger.moved_page([], len(records))
+    assert "as reviewed" in ledger.moved_page([], len(records), "published")
+    assert "not held against" in ledger.moved_page([], len(records), "quick")
 
 
 def test_a_prediction_that_is_not_met_is_published_and_reopens_its_claim(quick_site):

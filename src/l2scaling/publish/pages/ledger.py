@@ -276,8 +276,10 @@ def runs_page(
     return "\n".join(lines)
 
 
-def moved_page(moved: Sequence[Moved], count: int) -> str:
+def moved_page(moved: Sequence[Moved], count: int, profile: str) -> str:
     """Return which of ``count`` records came out otherwise than reviewed, for the processor is another."""
+    if profile != "published":
+        return f"Runs of profile `{profile}` are not held against the reviewed ones.\n"
     if not moved:
         return f"All {count} records of these runs are as reviewed, within the tolerance.\n"
     there, here = (", ".join(sorted({getattr(one, name) for one in moved})) for name in ("there", "here"))

@@ -152,10 +152,8 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     records = [record for notebook in runs.values() for record in executed.records_of(notebook)]
     moved = results.check(project, profile, chapters, records, executed.processors(runs))
     if moved:
-        words = (
-            f"{len(moved)} of {len(records)} records came out otherwise than on the processor where they were"
-        )
-        print(f"site: {words} reviewed; the page of runs names them", file=sys.stderr)
+        words = "came out otherwise than on the processor of their review; the page of runs names them"
+        print(f"site: {len(moved)} of {len(records)} records {words}", file=sys.stderr)
 
     # each reads the runs it refers to, so once
     references = {what: citation.reference(project, what, profile) for what in ["book", *chapters]}
@@ -186,7 +184,7 @@ def assemble(project: Project, profile: str, source: Path) -> None:
             titles,
             {name: run.metadata["l2scaling"]["source"] for name, run in runs.items()},
         ),
-        "moved": ledger.moved_page(moved, len(records)),
+        "moved": ledger.moved_page(moved, len(records), profile),
         "controls": ledger.controls_page(outcomes),
         "robustness": ledger.robustness_page(robustness.published(project), titles),
         "sizes": ledger.sizes_table(claims, titles, numbers),
