@@ -164,12 +164,19 @@ def test_an_ensemble_of_which_none_survives_says_so():
     assert left.values["layer 0"].shape == (3, 1, 7, 5)
 
 
-def test_groups_leave_no_trace():
+@pytest.mark.parametrize("threads", [1, 2])
+def test_groups_and_threads_leave_no_trace(threads):
     layers = shapes.dense_layers([5, 7, 3])
     members = Members(seeds=range(9), penalty_coefficients=0.1, learning_rates=0.05)
-    whole = train(layers, members=members, batch_size=16)
-    # just above the data and two networks: every group is one or two members
-    small = train(layers, members=members, batch_size=16, memory=60 * 8 * 8 + 2 * 10_000)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        whole = train(layers, members=members, batch_size=16)
+        # just above the data and two networks: every group is one or two members
+        small = train(layers, members=members, batch_size=16, memory=60 * 8 * 8 + 2 * 10_000)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
     for name, value in whole.values.items():
         np.testing.assert_allclose(small.values[name], value, rtol=0, atol=1e-12)
 

@@ -296,8 +296,8 @@ def moved_page(moved: Sequence[Moved], count: int, profile: str) -> str:
 
 
 def _outcome(row: Mapping[str, Any]) -> str:
-    ends = f" ({row['low']:.3g} to {row['high']:.3g})" if row["low"] < row["high"] else ""
-    return f"{row['measured']:.4g}{ends}, {'met' if row['holds'] else '**not met**'}"
+    ends = f" ({number(row['low'])} to {number(row['high'])})" if row["low"] < row["high"] else ""
+    return f"{number(row['measured'])}{ends}, {'met' if row['holds'] else '**not met**'}"
 
 
 def _started(notebook: nbformat.NotebookNode) -> str:
