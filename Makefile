@@ -81,8 +81,8 @@ fresh: ## both commands of the README, as a user with an empty home on a bare De
 	exec "$(PYTHON)" tests/fresh.py --profile $(PROFILE) $(FRESH)
 
 # Half an hour to two hours on two cores; called again, it runs what is missing.
-sweep: environment ## the sweeps behind scaling-rules and widening; writes their tables in results/
-	for chapter in scaling-rules widening; do l2scaling sweep $$chapter --plan book/sweeps.yml; done
+sweep: environment ## the sweeps behind scaling-rules, widening and transformer; writes their tables in results/
+	for chapter in scaling-rules widening transformer; do l2scaling sweep $$chapter --plan book/sweeps.yml; done
 
 # A quarter of an hour for each on two cores, five minutes in the quick profile. A Python whose torch
 # is offered as a CUDA build alone gets that one.

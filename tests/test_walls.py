@@ -74,10 +74,10 @@ def test_the_bounded_solver_agrees_with_another():
 def test_full_batch_training_ends_at_the_best_point_within(make):
     problem = regressions.overdetermined(30, np.random.default_rng(3))
     best = regressions.within_box(problem, 0.7)
-    ended = regressions.train(problem, 1 / 0.7, 3000, make)
+    (ended,) = regressions.train([problem], [1 / 0.7], 3000, make)
     assert np.linalg.norm(ended - best) < 2e-3 * np.linalg.norm(best)
     assert (np.abs(best) == 0.7).any()
-    coupled = regressions.train(problem, 1 / 0.7, 3000, regressions.adamw((0.9, 0.95), coupled=True))
+    (coupled,) = regressions.train([problem], [1 / 0.7], 3000, regressions.adamw((0.9, 0.95), coupled=True))
     assert np.linalg.norm(coupled - best) > 0.1 * np.linalg.norm(best)
 
 
@@ -89,8 +89,8 @@ def test_the_wall_first_binds_where_a_solver_says(P):
         else regressions.underdetermined(P, 10, np.random.default_rng(4))
     )
     box = regressions.least_box(problem)
-    lams = (3.0, 2.5) if P < 100 else (float(P), P / 1.2)
-    found = regressions.first_binding(problem, 1500, ADAMW, lams)
+    lams = ([3.0], [2.5]) if P < 100 else ([P], [P / 1.2])
+    (found,) = regressions.first_binding([problem], 1500, ADAMW, lams)
     assert found * box == pytest.approx(1, abs=0.02)
     assert problem.loss(regressions.within_box(problem, box * 1.01)) == pytest.approx(
         problem.loss(regressions.within_box(problem, 1e3 * box)), abs=1e-6
@@ -98,10 +98,36 @@ def test_the_wall_first_binds_where_a_solver_says(P):
     assert problem.loss(regressions.within_box(problem, box * 0.9)) > 1e-4
 
 
+@pytest.mark.parametrize("make", [ADAMW, torch.optim.SGD], ids=["AdamW", "SGD"])
+def test_regressions_side_by_side_end_where_each_does_alone_at_its_own_rate(make):
+    random = np.random.default_rng(8)
+    problems = [regressions.overdetermined(5, random), regressions.underdetermined(30, 4, random)]
+    lams = [0.7, 40.0]
+    beside = regressions.train(problems, lams, 200, make)
+    for problem, lam, ended in zip(problems, lams, beside, strict=True):
+        w = torch.zeros(problem.count, dtype=torch.float64, requires_grad=True)
+        alone = make([w], lr=1.0, weight_decay=lam)
+        for rate in schedule("cosine", 200):
+            alone.param_groups[0]["lr"] = 0.05 / lam * rate
+            w.grad = torch.from_numpy(problem.gradient(w.detach().numpy()))
+            alone.step()
+        np.testing.assert_allclose(ended, w.detach().numpy(), rtol=1e-9, atol=1e-9)
+
+
+def test_where_walls_first_bind_is_found_alike_alone_and_side_by_side():
+    random = np.random.default_rng(9)
+    problems = [regressions.overdetermined(P, random) for P in (8, 40)]
+    lams = np.array([9.0, 0.2]), np.array([8.0, 0.18])  # at which the second wall does not bind
+    beside = regressions.first_binding(problems, 400, ADAMW, lams)
+    for number, problem in enumerate(problems):
+        own = [one[number : number + 1] for one in lams]
+        np.testing.assert_allclose(regressions.first_binding([problem], 400, ADAMW, own), beside[number])
+
+
 def test_places_that_do_not_bind_are_refused():
     problem = regressions.overdetermined(10, np.random.default_rng(5))
     with pytest.raises(ValueError, match="the larger first"):
-        regressions.first_binding(problem, 50, ADAMW, (1.0, 2.0))
+        regressions.first_binding([problem], 50, ADAMW, ([1.0], [2.0]))
 
 
 # ---------------------------------------------------------------- Muon
@@ -135,7 +161,7 @@ def test_cautious_decay_ends_where_no_decay_does_and_a_reversed_mask_does_not(ma
         def begin(w, lr, weight_decay):
             return cautious.Cautious(make(w, lr=lr, weight_decay=0.0), weight_decay, sign)
 
-        return np.abs(problem.gradient(regressions.train(problem, 1.0, 2000, begin))).max()
+        return np.abs(problem.gradient(regressions.train([problem], [1.0], 2000, begin)[0])).max()
 
     assert ended(1.0) < 0.02 < 0.2 < ended(-1.0)
 

@@ -7,10 +7,8 @@ networks cost little more than their arithmetic. The penalty of a member is
 returns, so memory does not grow with the number of members.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -21,7 +19,7 @@ from tqdm import tqdm
 
 from l2scaling.laws.shapes import Layer
 from l2scaling.training.losses import as_targets, error_signal, mean_loss
-from l2scaling.training.recipe import DTYPES, Recipe, find_device
+from l2scaling.training.recipe import DTYPES, Recipe, denormals_as_zeros, find_device
 from l2scaling.training.steps import Cohort, Members, member_bytes
 
 _CHECK_EVERY = 50  # steps between two looks for members that diverged
@@ -142,30 +140,19 @@ def train(
     total = len(members) * recipe.steps
     with (
         tqdm(total=total, unit="step", leave=False, disable=None if progress else True) as bar,
-        _denormals_as_zeros(),
+        denormals_as_zeros(),
     ):
-        parts = [_train_cohort(partial(Cohort, *common), group, measure, bar) for group in groups]
+        parts = [_train_cohort(common, group, measure, bar) for group in groups]
     values = {name: np.concatenate([part[name] for part, _ in parts]) for name in parts[0][0]}
     return Trained(values, np.concatenate([diverged for _, diverged in parts]))
 
 
-_Begin = Callable[[Members], Cohort]  # draws the start of some members
+_Common = tuple[Tensor, Tensor, Sequence[Layer], Recipe]  # inputs, targets and what all members share
 _Part = tuple[dict[str, np.ndarray], np.ndarray]  # what a cohort leaves: values, and who diverged when
 
 
-@contextmanager
-def _denormals_as_zeros() -> Iterator[None]:
-    """Count denormals as zeros, for they cost time; torch does so in the thread that asks alone."""
-    already = torch.tensor(torch.finfo(torch.float32).tiny).div(2).item() == 0
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(already)
-
-
-def _train_cohort(begin: _Begin, members: Members, measure: Measure, bar: Any) -> _Part:
-    cohort = begin(members)
+def _train_cohort(common: _Common, members: Members, measure: Measure, bar: Any) -> _Part:
+    cohort = Cohort(*common, members)
     steps, moments = cohort.recipe.steps, cohort.recipe.moments
     seen: list[_Seen] = []
     if moments[0] == 0:
@@ -181,7 +168,9 @@ def _train_cohort(begin: _Begin, members: Members, measure: Measure, bar: Any) -
             if step in moments:
                 seen.append(_seen(cohort, measure))
     # where nobody lived to be measured, the start tells names and shapes
-    example = next((values for _, values in seen if values), None) or _seen(begin(members), measure)[1]
+    example = (
+        next((values for _, values in seen if values), None) or _seen(Cohort(*common, members), measure)[1]
+    )
     return {name: _filled(name, like, seen, len(members)) for name, like in example.items()}, cohort.diverged
 
 

@@ -21,7 +21,7 @@ from l2scaling.evidence import published_table
 from l2scaling.measuring import lattices
 from l2scaling.measuring.intervals import Interval, jackknife_interval
 from l2scaling.seeds import generator
-from l2scaling.training.recipe import find_device
+from l2scaling.training.recipe import denormals_as_zeros, find_device
 
 CHARACTERS, HELD_OUT = 2048, 8192
 """Characters that a model is trained on, and on which it is judged."""
@@ -132,6 +132,7 @@ class Cell:
         return self.slower * 10 ** (lowest + STEP * np.arange(PLACES))
 
 
+@denormals_as_zeros()
 def rows(cell: Cell, seed: int, repetitions: int, device: str = "cpu") -> list[dict[str, str | int | float]]:
     """Train a model under every λ, with as many texts and starts as ``repetitions``.
 
@@ -143,7 +144,6 @@ def rows(cell: Cell, seed: int, repetitions: int, device: str = "cpu") -> list[d
     found: dict[str, np.ndarray] = {}
     drawn = [texts(seed, repetition) for repetition in range(repetitions)]
     where = find_device(device)
-    torch.set_flush_denormal(True)
     for some in groups_of(len(place), cell.width):
         trained, judged = (
             torch.stack([drawn[one][part] for one in repeat[some]]).to(where) for part in (0, 1)
@@ -276,6 +276,7 @@ def excess(curve: Curve, other: Curve) -> Interval:
     return jackknife_interval(np.stack([curve.losses, other.losses]), compare)
 
 
+@denormals_as_zeros()
 def audit(curves: Sequence[Curve], count: int, seed: int, device: str = "cpu") -> np.ndarray:
     """Train the first repetition of some models again; return its losses in the table and now.
 

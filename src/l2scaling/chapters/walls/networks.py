@@ -14,6 +14,7 @@ from l2scaling.datasets import Dataset
 from l2scaling.laws.shapes import find_initializer, multilayer
 from l2scaling.seeds import generator
 from l2scaling.training.modules import descend
+from l2scaling.training.recipe import denormals_as_zeros
 from l2scaling.training.steps import stacked_starts
 
 
@@ -89,6 +90,7 @@ class KerasLion:
             one.data.copy_(variable.value)
 
 
+@denormals_as_zeros()
 def trained(setting: Setting, begin: Begin, seed: int) -> list[Tensor]:
     """Return the weights after training, by layer, shape ``(starts, outputs, inputs)``.
 

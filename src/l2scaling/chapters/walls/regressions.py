@@ -1,7 +1,8 @@
 """Least squares with up to a hundred thousand weights, whose best point within a box a solver finds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,11 @@ class Regression:
         return float(0.5 * np.sum((self.X @ w - self.y) ** 2))
 
     def gradient(self, w: np.ndarray) -> np.ndarray:
-        return np.asarray(self.X.T @ (self.X @ w - self.y))
+        return np.asarray(self._transposed @ (self.X @ w - self.y))
+
+    @cached_property
+    def _transposed(self) -> Any:
+        return self.X.T
 
 
 def overdetermined(P: int, rng: np.random.Generator) -> Regression:
@@ -99,58 +104,75 @@ def adamw(betas: tuple[float, float], coupled: bool = False) -> Make:
 
 
 def train(
-    problem: Regression, lam: float, steps: int, make: Make, share: float = 0.05,
-    start: np.ndarray | None = None, see: Callable[[np.ndarray], Any] | None = None,
-) -> Any:  # fmt: skip
-    """Train with all data at every step; return the last weights ``(P,)``, or what ``see`` saw of each.
+    problems: Sequence[Regression], lams: Sequence[float] | np.ndarray, steps: int, make: Make,
+    share: float = 0.05, see: Callable[[list[np.ndarray]], Any] | None = None,
+) -> list[Any]:  # fmt: skip
+    """Train regressions side by side, each under its own λ, with all data at every step.
 
-    The learning rate is ``share / lam`` at first, so that decay takes off ``share`` of a weight per step,
-    and falls to zero as a cosine does. Weights start at zero, or at ``start``.
+    Return the last weights of each, ``(P,)``, or what ``see`` saw of them before the first step and after
+    each. Steps and decay act on every weight for itself, so that no regression feels another. Weights start
+    at zero and are kept in units of their wall, λw: so the decay is one for all, and the learning rate
+    ``share``, as if it were ``share / λ`` for w. It falls to zero as a cosine does.
+
+    >>> problems = [Regression(np.eye(1), np.array([y])) for y in (3.0, 0.2)]
+    >>> [one.round(2).item() for one in train(problems, [1.0, 2.0], 500, adamw((0.9, 0.95)))]
+    [1.0, 0.2]
     """
-    begin = np.zeros(problem.count) if start is None else start
-    w = torch.tensor(begin, dtype=torch.float64, requires_grad=True)
-    optimizer = make([w], lr=share / lam, weight_decay=lam)
-    rates = iter(share / lam * schedule("cosine", steps))
+    walls = np.repeat(1 / np.asarray(lams), [one.count for one in problems])
+    ends = np.cumsum([one.count for one in problems])[:-1]
+    scaled = torch.zeros(len(walls), dtype=torch.float64, requires_grad=True)
+    optimizer = make([scaled], lr=share, weight_decay=1.0)
+    rates = iter(share * schedule("cosine", steps))
+
+    def weights() -> list[np.ndarray]:
+        return np.split(scaled.detach().numpy() * walls, ends)
 
     def loss() -> None:
         optimizer.param_groups[0]["lr"] = float(next(rates))
-        w.grad = torch.from_numpy(problem.gradient(w.detach().numpy()))
+        gradients = [one.gradient(w) for one, w in zip(problems, weights(), strict=True)]
+        scaled.grad = torch.from_numpy(np.concatenate(gradients))
 
-    seen = descend(optimizer, loss, steps, (lambda: see(w.detach().numpy())) if see else lambda: None)
-    return np.array(seen) if see else w.detach().numpy().copy()
+    seen = descend(optimizer, loss, steps, (lambda: see(weights())) if see else lambda: None)
+    return seen if see else weights()
 
 
 def first_binding(
-    problem: Regression, steps: int, make: Make, lams: tuple[float, float], near: float = 0.001,
-    tries: int = 12,
-) -> float:  # fmt: skip
-    """Return the λ at which the wall first binds, found by training alone, without a solver.
+    problems: Sequence[Regression], steps: int, make: Make, lams: tuple[np.ndarray, np.ndarray],
+    near: float = 0.001, tries: int = 12,
+) -> np.ndarray:  # fmt: skip
+    """Return the λ at which the wall of each first binds, found by training alone, without a solver.
 
     Where the wall binds, training ends with a gradient left. Its largest entry, as a function of the wall's
     place 1/λ, is followed to zero by secants, from the two places of ``lams``, each time from a place a
     thirtieth within the last estimate, until that moves by no more than the share ``near``. No secant may
-    more than halve a place or make it eightfold, as where training did not converge. If the wall does not
-    bind at ``lams``, both are raised until it does. Raises ``ValueError`` unless the first is larger.
+    more than halve a place or make it eightfold, as where training did not converge. If a wall does not
+    bind at both its ``lams``, these are raised until it does. Shapes are those of ``problems``. Raises
+    ``ValueError`` unless the first λ are larger.
     """
+    if not (np.asarray(lams[0]) > lams[1]).all() or np.min(lams[1]) <= 0:
+        raise ValueError(f"lams {lams}: allowed two above zero for each problem, the larger first")
 
-    def left(place: float) -> float:
-        return float(np.abs(problem.gradient(train(problem, 1 / place, steps, make))).max())
+    def left(which: np.ndarray, places: np.ndarray) -> np.ndarray:
+        some = [problems[one] for one in which]
+        ended = train(some, 1 / places, steps, make)
+        return np.array([np.abs(one.gradient(w)).max() for one, w in zip(some, ended, strict=True)])
 
-    if not lams[0] > lams[1] > 0:
-        raise ValueError(f"lams {lams}: allowed two above zero, the larger first")
-    least = 0.01 * np.abs(problem.gradient(np.zeros(problem.count))).max()
-    places = [1 / lam for lam in lams]
-    values = [left(place) for place in places]
-    while values[1] < least or values[0] <= values[1]:
-        places = [place / 1.5 for place in places]
-        values = [left(place) for place in places]
-    root = last = np.inf
+    going = np.arange(len(problems))
+    least = np.array([0.01 * np.abs(one.gradient(np.zeros(one.count))).max() for one in problems])
+    places = 1 / np.array(lams)
+    values = np.array([left(going, one) for one in places])
+    while len(loose := np.flatnonzero((values[1] < least) | (values[0] <= values[1]))):
+        places[:, loose] /= 1.5
+        values[:, loose] = [left(loose, one[loose]) for one in places]
+    roots = np.full(len(problems), np.inf)
     for _ in range(tries):
-        slope = (values[-2] - values[-1]) / (places[-1] - places[-2])
-        root = float(np.clip(places[-1] + values[-1] / slope, places[-1] / 2, 8 * places[-1]))
-        if abs(root / last - 1) < near:
+        (within, last), (more, less) = places[:, going], values[:, going]
+        found = np.clip(last + less * (last - within) / (more - less), last / 2, 8 * last)
+        moved = np.abs(found / roots[going] - 1) >= near
+        roots[going] = found
+        going, last, less = going[moved], last[moved], less[moved]
+        if not len(going):
             break
-        last = root
-        places.append(root * 29 / 30)
-        values.append(left(places[-1]))
-    return 1 / root
+        places[:, going] = last, roots[going] * 29 / 30
+        values[:, going] = less, left(going, places[1, going])
+    return 1 / roots
