@@ -1199,9 +1199,10 @@ def bare(context, tmp_path_factory):
     path.write_text(f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>λ</title><body>{body}')
     pages, complaints = [], []
 
-    def open_page(fragment=""):
+    def open_page(fragment="", before=""):
         page = context().new_page()
         pages.append(page)
+        page.add_init_script(before)
         page.on("pageerror", lambda e: complaints.append(str(e)))
         page.on("console", lambda m: complaints.append(m.text))
         page.goto(path.as_uri() + fragment)
@@ -1212,6 +1213,11 @@ def bare(context, tmp_path_factory):
     for page in pages:
         page.close()
     assert complaints == []
+
+
+def test_a_browser_whose_language_is_no_language_draws_the_chart_too(bare):
+    page = bare(before="Object.defineProperty(Navigator.prototype, 'language', { get: () => 'C' })")
+    page.wait_for_selector("#chart canvas")
 
 
 @pytest.fixture(scope="module")

@@ -171,6 +171,19 @@ def test_the_picture_says_in_words_what_it_shows_and_axe_finds_no_barrier(runnin
     page.set_viewport_size({"width": 1400, "height": 1200})
 
 
+def test_the_readers_own_coefficient_is_named_within_the_picture_at_any_place(running):
+    page, _ = running
+    for coefficient in (1e-3, 1, 3e3, 1e4):
+        computed(page, **FIRST | {"coefficient": coefficient})
+        left, right, width = page.evaluate("""() => {
+            const texts = [...document.querySelectorAll("#live-chart text")];
+            const label = texts.find((one) => one.textContent === "your λ");
+            const { x, width } = label.getBBox();
+            return [x, x + width, document.getElementById("live-chart").viewBox.baseVal.width];
+        }""")
+        assert 0 <= left < right <= width, coefficient
+
+
 def test_the_command_that_the_page_gives_gives_its_numbers(running):
     page, _ = running
     found = computed(page, **FIRST | {"seed": 3})

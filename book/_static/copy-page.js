@@ -14,12 +14,16 @@ document.addEventListener("DOMContentLoaded", () => {
   const done = document.createElement("span");
   done.className = "visually-hidden";
   done.setAttribute("aria-live", "polite");
+  const markdown = async () => {
+    const answer = await fetch(link.href);
+    if (!answer.ok) throw new Error(String(answer.status));
+    return new Blob([await answer.text()], { type: "text/plain" });
+  };
   button.addEventListener("click", async () => {
     try {
       if (location.protocol === "file:") throw new Error("a page opened as a file may not read its neighbours");
-      const answer = await fetch(link.href);
-      if (!answer.ok) throw new Error(String(answer.status));
-      await navigator.clipboard.writeText(await answer.text());
+      // a promise, and no text: after a fetch WebKit has forgotten the click that allows to write
+      await navigator.clipboard.write([new ClipboardItem({ "text/plain": markdown() })]);
       icon.className = "fas fa-check";
       done.textContent = "Copied";
       setTimeout(() => { icon.className = "fas fa-copy"; done.textContent = ""; }, 2000);

@@ -107,7 +107,8 @@
     parts.push(drawn("text", { x: 14, y: (top + bottom) / 2, "text-anchor": "middle", transform: `rotate(-90 14 ${(top + bottom) / 2})` }, "expected squared error"));
     if (yours >= coefficients[0] && yours <= coefficients[coefficients.length - 1]) {
       parts.push(drawn("path", { class: "yours", d: `M${x(yours)},${top}V${bottom}` }));
-      parts.push(drawn("text", { x: x(yours) + 6, y: top + 12 }, "your λ"));
+      const [beside, side] = x(yours) + 60 < right ? [6, "start"] : [-6, "end"];
+      parts.push(drawn("text", { x: x(yours) + beside, y: top + 12, "text-anchor": side }, "your λ"));
     }
     for (const [kind, one, mark] of [["narrow", narrow, "each once"], ["wide", wide, `${wide.copies} of each`]]) {
       const line = one.risks.map((risk, place) => `${x(coefficients[place]).toFixed(2)},${y(risk).toFixed(2)}`).join("L");
