@@ -80,7 +80,7 @@ slurm: environment ## the quick book and a sweep on a Slurm of its own, in which
 fresh: ## both commands of the README, as a user with an empty home on a bare Debian made for it
 	exec "$(PYTHON)" tests/fresh.py --profile $(PROFILE) $(FRESH)
 
-# Half an hour to two hours on two cores; called again, it runs what is missing.
+# Some four hours on two cores; called again, it runs what is missing.
 sweep: environment ## the sweeps behind scaling-rules, widening and transformer; writes their tables in results/
 	for chapter in scaling-rules widening transformer; do l2scaling sweep $$chapter --plan book/sweeps.yml; done
 

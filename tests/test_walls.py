@@ -116,18 +116,26 @@ def test_regressions_side_by_side_end_where_each_does_alone_at_its_own_rate(make
 
 def test_where_walls_first_bind_is_found_alike_alone_and_side_by_side():
     random = np.random.default_rng(9)
-    problems = [regressions.overdetermined(P, random) for P in (8, 40)]
-    lams = np.array([9.0, 0.2]), np.array([8.0, 0.18])  # at which the second wall does not bind
-    beside = regressions.first_binding(problems, 400, ADAMW, lams)
-    for number, problem in enumerate(problems):
-        own = [one[number : number + 1] for one in lams]
-        np.testing.assert_allclose(regressions.first_binding([problem], 400, ADAMW, own), beside[number])
+    small, large = (regressions.overdetermined(P, random) for P in (8, 40))
+    problems = [large, small]  # the first is found some rounds before the second
+    lams = [0.2, 9.0], [0.18, 8.0]  # at which the first wall does not bind
+    beside = regressions.first_binding(problems, 400, ADAMW, lams, near=0.022)
+    for problem, one, other, found in zip(problems, *lams, beside, strict=True):
+        alone = regressions.first_binding([problem], 400, ADAMW, ([one], [other]), near=0.022)
+        np.testing.assert_allclose(alone, found)
 
 
 def test_places_that_do_not_bind_are_refused():
     problem = regressions.overdetermined(10, np.random.default_rng(5))
     with pytest.raises(ValueError, match="the larger first"):
         regressions.first_binding([problem], 50, ADAMW, ([1.0], [2.0]))
+
+
+@pytest.mark.parametrize("lams", [[], [0.0], [-1.0], [float("nan")], [1.0, 1.0]])
+def test_a_regression_without_a_coefficient_above_zero_is_refused(lams):
+    problem = regressions.overdetermined(10, np.random.default_rng(5))
+    with pytest.raises(ValueError, match="allowed one above zero for each of 1 problems"):
+        regressions.train([problem], lams, 50, ADAMW)
 
 
 # ---------------------------------------------------------------- Muon

@@ -112,12 +112,15 @@ def train(
     Return the last weights of each, ``(P,)``, or what ``see`` saw of them before the first step and after
     each. Steps and decay act on every weight for itself, so that no regression feels another. Weights start
     at zero and are kept in units of their wall, λw: so the decay is one for all, and the learning rate
-    ``share``, as if it were ``share / λ`` for w. It falls to zero as a cosine does.
+    ``share``, as if it were ``share / λ`` for w. It falls to zero as a cosine does. Raises ``ValueError``
+    unless each problem has a λ above zero.
 
     >>> problems = [Regression(np.eye(1), np.array([y])) for y in (3.0, 0.2)]
     >>> [one.round(2).item() for one in train(problems, [1.0, 2.0], 500, adamw((0.9, 0.95)))]
     [1.0, 0.2]
     """
+    if not problems or len(problems) != len(lams) or not np.min(lams) > 0:
+        raise ValueError(f"lams {lams}: allowed one above zero for each of {len(problems)} problems")
     walls = np.repeat(1 / np.asarray(lams), [one.count for one in problems])
     ends = np.cumsum([one.count for one in problems])[:-1]
     scaled = torch.zeros(len(walls), dtype=torch.float64, requires_grad=True)
@@ -149,7 +152,8 @@ def first_binding(
     bind at both its ``lams``, these are raised until it does. Shapes are those of ``problems``. Raises
     ``ValueError`` unless the first λ are larger.
     """
-    if not (np.asarray(lams[0]) > lams[1]).all() or np.min(lams[1]) <= 0:
+    two = np.array(lams)
+    if two.shape != (2, len(problems)) or not ((two[0] > two[1]) & (two[1] > 0)).all():
         raise ValueError(f"lams {lams}: allowed two above zero for each problem, the larger first")
 
     def left(which: np.ndarray, places: np.ndarray) -> np.ndarray:
@@ -159,7 +163,7 @@ def first_binding(
 
     going = np.arange(len(problems))
     least = np.array([0.01 * np.abs(one.gradient(np.zeros(one.count))).max() for one in problems])
-    places = 1 / np.array(lams)
+    places = 1 / two
     values = np.array([left(going, one) for one in places])
     while len(loose := np.flatnonzero((values[1] < least) | (values[0] <= values[1]))):
         places[:, loose] /= 1.5
