@@ -28,7 +28,9 @@ from urllib.parse import unquote, urlsplit
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "_build" / "fresh"
 BARE = FOLDER / "root"
-SUITE = "bookworm"
+SUITES = ("bookworm", "trixie")
+"""Releases of Debian, whose Pythons are 3.11 and 3.13."""
+
 ASKED_FOR = "python3,python3-venv,git,make,ca-certificates"
 USER = "reader"
 HOME = f"/home/{USER}"
@@ -84,6 +86,7 @@ def main() -> int:
     parser.add_argument(
         "--profile", default="published", choices=("quick", "published", "full"), help="of the book"
     )
+    parser.add_argument("--suite", default=SUITES[0], choices=SUITES, help="release of Debian")
     parser.add_argument("--only", choices=commands(), help="try one of the two commands")
     parser.add_argument("--bring", action="store_true", help="put the book's site and runs into _build here")
     parser.add_argument(
@@ -319,7 +322,7 @@ def as_first_process() -> None:
 def use(options: argparse.Namespace) -> None:
     os.umask(0o022)
     found = index(os.environ, pip_files(os.environ))
-    step("root", *bootstrap(), variables=os.environ | {"LC_ALL": "C"})
+    step("root", *bootstrap(options.suite), variables=os.environ | {"LC_ALL": "C"})
     furnish(found)
     for name, command in commands(options.profile).items():
         if options.only in (None, name):
@@ -329,7 +332,7 @@ def use(options: argparse.Namespace) -> None:
                 bring(options.profile)
     if options.only != "book":
         tell_skips((FOLDER / "tests.log").read_text())
-    say("passed on a bare Debian")
+    say(f"passed on a bare Debian, {options.suite}")
 
 
 def commands(profile: str = "published") -> dict[str, str]:
@@ -340,15 +343,16 @@ def commands(profile: str = "published") -> dict[str, str]:
     }
 
 
-def bootstrap() -> list[str]:
+def bootstrap(suite: str) -> list[str]:
     """Return the command that makes the root, from the sources of packages that are in use outside."""
     program = maker()
     choice = ["--variant=minbase", f"--include={ASKED_FOR}"]
-    sources = apt_sources(asked("apt-get", "indextargets", "--format", APT_FORM, "Created-By: Packages"))
+    listed = asked("apt-get", "indextargets", "--format", APT_FORM, "Created-By: Packages")
+    sources = apt_sources(listed, suite)
     if Path(program).name == "debootstrap":
-        return [program, *choice, SUITE, str(BARE), *(entry.split()[1] for entry in sources[:1])]
+        return [program, *choice, suite, str(BARE), *(entry.split()[1] for entry in sources[:1])]
     ways = [f"--aptopt={line}" for line in asked("apt-config", "dump") if APT_WAYS.match(line)]
-    return [program, "--mode=root", "--format=directory", *choice, *ways, SUITE, str(BARE), *sources]
+    return [program, "--mode=root", "--format=directory", *choice, *ways, suite, str(BARE), *sources]
 
 
 APT_FORM = "$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
@@ -356,12 +360,12 @@ APT_WAYS = re.compile(r"Acquire::(https?::|Check-|Retries|ForceIPv)\S* \"")
 """How apt is told to reach its sources: proxies and certificates among them."""
 
 
-def apt_sources(targets: Sequence[str]) -> list[str]:
+def apt_sources(targets: Sequence[str], suite: str) -> list[str]:
     """Return Debian's own entries for the release, the release first; none where apt has others."""
     entries = [line.split(" ", 1)[1] for line in targets if line.startswith("Debian ")]
-    fitting = [one for one in entries if re.search(rf" {SUITE}(-updates|-security)? main$", one)]
-    fitting.sort(key=lambda one: not one.endswith(f" {SUITE} main"))
-    return fitting if fitting and fitting[0].endswith(f" {SUITE} main") else []
+    fitting = [one for one in entries if re.search(rf" {suite}(-updates|-security)? main$", one)]
+    fitting.sort(key=lambda one: not one.endswith(f" {suite} main"))
+    return fitting if fitting and fitting[0].endswith(f" {suite} main") else []
 
 
 def asked(*command: str) -> list[str]:

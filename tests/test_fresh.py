@@ -76,8 +76,10 @@ def test_the_sources_of_apt_are_debian_s_own_and_of_the_release():
         "Debian deb http://mirror.example/debian/ trixie main",
         "Other deb http://x.example/ bookworm main",
     ]
-    assert fresh.apt_sources([*others, *(f"Debian {one}" for one in debian)]) == debian[::-1]
-    assert fresh.apt_sources([*others, f"Debian {debian[0]}"]) == []
+    both = [*others, *(f"Debian {one}" for one in debian)]
+    assert fresh.apt_sources(both, "bookworm") == debian[::-1]
+    assert fresh.apt_sources(both, "trixie") == ["deb http://mirror.example/debian/ trixie main"]
+    assert fresh.apt_sources([*others, f"Debian {debian[0]}"], "bookworm") == []
 
 
 def refusal(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
