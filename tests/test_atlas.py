@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, complaint, l2scaling
+from conftest import ROOT, complaint, l2scaling, lack
 
 from l2scaling import frameworks
 from l2scaling.atlas import calls as recorded
@@ -55,7 +55,12 @@ def test_a_wrong_formula_is_found_in_the_table(monkeypatch):
 
 @pytest.mark.parametrize("library", LOCKED, ids=lambda one: one.name)
 def test_what_the_lock_has_is_measured_live(library):
-    calls = atlas.measure_library(PROJECT, library, newest=False)
+    try:
+        calls = atlas.measure_library(PROJECT, library, newest=False)
+    except RunError as error:
+        if "libgomp.so.1: cannot open" in str(error):
+            lack(f"libgomp.so.1: not installed, so that {library.name} was not measured")
+        raise
     assert recorded.departures(calls) == []
     kept = {(one.row, one.value, repr(one.setting)) for one in CALLS}
     tabled = {row for row, *_ in kept}

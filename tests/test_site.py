@@ -1,5 +1,6 @@
 """The built book as files and as evidence: what it shows is what the runs hold."""
 
+import copy
 import os
 import re
 import shutil
@@ -184,20 +185,20 @@ def reviewed(quick_site, tmp_path):
     (tmp_path / "book" / "claims.yml").write_text("[]\n")
     project.results.mkdir()
     records = executed.gather(PROJECT, "quick", ["ridge"])
-    beside = {"stated": None, "processor": "that of the review"}
+    beside = {"stated": None, "setup": "that of the review"}
     results.write_results(project, "ridge", [asdict(one) | beside for one in records])
     return project, records
 
 
-def test_what_moved_with_the_processor_is_told_and_what_an_edit_moved_stops_the_build(reviewed):
+def test_what_moved_with_the_setup_is_told_and_what_an_edit_moved_stops_the_build(reviewed):
     project, records = reviewed
     one = next(record for record in records if record.kind != "exact")
     far = one.measured + 10 * (1 + abs(one.measured) + one.high - one.low)
     other = replace(one, measured=far, low=far, high=far, holds=not one.holds)
     moved = [other if record is one else record for record in records]
 
-    def check(records, processor):
-        return results.check(project, "published", ["ridge"], records, {"ridge": processor})
+    def check(records, setup):
+        return results.check(project, "published", ["ridge"], records, {"ridge": setup})
 
     assert check(records, "that of the review") == check(records, "another") == []
     with pytest.raises(RunError, match="differs from results"):
@@ -220,6 +221,25 @@ def test_what_moved_with_the_processor_is_told_and_what_an_edit_moved_stops_the_
     assert "another" in page
     assert "as reviewed" in ledger.moved_page([], len(records), "published")
     assert "not held against" in ledger.moved_page([], len(records), "quick")
+
+
+def test_the_setup_of_a_run_names_what_rounds(quick_site):
+    run = executed.executed(PROJECT, "quick", "ridge")
+    said = run.metadata["l2scaling"]
+    there = executed.setups({"ridge": run})["ridge"]
+    assert there.startswith(f"{said['processor']}, 1 thread, python ")
+    changes = [{"processor": "another"}, {"threads": "2"}]
+    changes += [{"versions": said["versions"] | {name: "0.1"}} for name in ("python", *executed.LIBRARIES)]
+    for change in changes:
+        other = copy.deepcopy(run)
+        other.metadata["l2scaling"] |= change
+        assert executed.setup(other) != there, change
+    same = copy.deepcopy(run)
+    version = said["versions"]
+    same.metadata["l2scaling"]["versions"] |= {
+        "python": f"{version['python']}9", "torch": f"{version['torch'].partition('+')[0]}+other",
+    }  # fmt: skip
+    assert executed.setup(same) == there
 
 
 def test_a_prediction_that_is_not_met_is_published_and_reopens_its_claim(quick_site):

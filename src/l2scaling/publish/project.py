@@ -154,11 +154,12 @@ def write_whole(path: Path, text: str) -> Path:
 def writing(output: Path, allowed: str = "a folder you may write to") -> Iterator[None]:
     """Turn what the system says against a place into ``RequestError`` naming it and what is allowed."""
     try:
+        with contextlib.suppress(FileNotFoundError):
+            output.stat()  # fails for links that lead in a circle, which a path's resolve may let pass
         yield
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
-        cause = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise RequestError(
-            f"output {str(output)!r} cannot be written ({cause}); allowed: {allowed}"
+            f"output {str(output)!r} cannot be written ({error.strerror or error}); allowed: {allowed}"
         ) from error
 
 

@@ -40,7 +40,7 @@ def measure(name: str, value: float, setting: dict[str, float]) -> dict[str, flo
     x = rng.normal(size=(n, 3))
     taken = 0 if "normal" in options else 1  # which the solvers take off N in a variance
     x = (x - x.mean(axis=0)) / x.std(axis=0, ddof=taken)
-    y = x @ [1.0, -1.5, 2.0] + rng.normal(size=n)
+    y: np.ndarray = x @ [1.0, -1.5, 2.0] + rng.normal(size=n)
     y = 1 + (y - y.mean()) / y.std(ddof=taken) * setting.get("target_deviation", 1.0)
     x = x * np.sqrt(setting["feature_variance"])
     penalty: dict[str, Any] = _LOOSE | {"regParam": value, "elasticNetParam": float("l1" in options)}

@@ -14,11 +14,10 @@ from typing import Any, Self
 from l2scaling.publish.errors import RequestError
 from l2scaling.publish.locks import exclusive
 from l2scaling.publish.project import Project, brief, write_whole, writing
+from l2scaling.publish.runs.executed import LIBRARIES
 
 DEPENDENCIES = ("locked", "lowest", "newest")
 """Which versions of the dependencies a reproduction had: those of the lock, or a bound of pyproject.toml."""
-
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True)

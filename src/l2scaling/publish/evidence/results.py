@@ -11,15 +11,15 @@ from l2scaling.publish.errors import RunError
 from l2scaling.publish.evidence.claims import read_claims
 from l2scaling.publish.evidence.stated import ROUNDING, stated_in
 from l2scaling.publish.project import Project, write_whole
-from l2scaling.publish.runs.executed import executed, records_of
+from l2scaling.publish.runs.executed import executed, records_of, setup
 
-BESIDE = ("stated", "processor")
-"""What results/ says beside a record: the commit of its prediction, and the processor it was measured on."""
+BESIDE = ("stated", "setup")
+"""What results/ says beside a record: the commit of its prediction, and what it was measured on and with."""
 
 RELATIVE_TOLERANCE = 1e-3
 INTERVAL_TOLERANCE = 0.25
 """How far a number may move before it needs review: by the first share of itself, of its prediction or
-of its margin, which is room for another processor's rounding, or by the second of its interval."""
+of its margin, which is room for another setup's rounding, or by the second of its interval."""
 
 
 RESIDUAL = 1e-5
@@ -29,16 +29,16 @@ RESIDUAL = 1e-5
 def accept(project: Project, chapters: Iterable[str]) -> list[Path]:
     """Make the published runs' records the reviewed ones; return the files written.
 
-    With each stands the commit in which its prediction was stated before the run, or null, and the processor.
+    With each stands the commit in which its prediction was stated before the run, or null, and the setup.
     """
     found = {}
     for chapter in chapters:  # all are read before the first is written
         run = executed(project, chapter, "published")
         records = records_of(run)
         commits = stated_in(project, run, records)
-        here = run.metadata["l2scaling"]["processor"]
+        here = setup(run)
         found[chapter] = [
-            asdict(one) | {"stated": commits.get(one.quantity), "processor": here} for one in records
+            asdict(one) | {"stated": commits.get(one.quantity), "setup": here} for one in records
         ]
     return [write_results(project, chapter, rows) for chapter, rows in found.items()]
 
@@ -63,7 +63,7 @@ def stated(project: Project, chapter: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Moved:
-    """A record that came out otherwise than where it was reviewed, and the processors there and here."""
+    """A record that came out otherwise than where it was reviewed, and the setups there and here."""
 
     before: dict[str, Any]
     now: dict[str, Any]
@@ -76,15 +76,15 @@ def check(
     profile: str,
     chapters: Sequence[str],
     records: Sequence[Record],
-    processors: Mapping[str, str] | None = None,
+    setups: Mapping[str, str] | None = None,
 ) -> list[Moved]:
-    """Raise ``RunError`` if the evidence may not be published; return what moved with the processor.
+    """Raise ``RunError`` if the evidence may not be published; return what moved with the setup.
 
     It may not when an exact identity fails, when a chapter owes a claim a record and has
     none, or when a published run differs from ``results/`` in a way nobody has reviewed.
     A prediction that is not met is no error: it is a finding. Neither is a number that training carried
-    elsewhere from another processor's roundings: ``processors`` says by chapter on which one it ran, and
-    where that is not the one of ``results/``, a record that is declared alike has moved. Without
+    elsewhere from the roundings of another processor or library: ``setups`` says by chapter where it ran,
+    and where that is not the setup of ``results/``, a record that is declared alike has moved. Without
     it all ran where they were reviewed.
     """
     faults = [
@@ -103,7 +103,7 @@ def check(
     if profile == "published":
         for chapter in chapters:
             own = [one for one in records if one.chapter == chapter]
-            further, elsewhere = _differences(project, chapter, own, (processors or {}).get(chapter))
+            further, elsewhere = _differences(project, chapter, own, (setups or {}).get(chapter))
             faults += further
             moved += elsewhere
     if faults:
@@ -129,7 +129,7 @@ def _differences(
         old, new = before.get(name), now.get(name)
         if same(old, new):
             continue
-        there = old.get("processor") if old else None
+        there = old.get("setup") if old else None
         if old and new and here and there and here != there and _declared(old) == _declared(new):
             moved.append(Moved(old, new, there, here))
         else:
@@ -143,7 +143,7 @@ def _declared(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def same(before: dict[str, Any] | None, now: dict[str, Any] | None) -> bool:
-    """Say whether two rows of evidence agree but for what rounding on another processor may move."""
+    """Say whether two rows of evidence agree but for what rounding in another setup may move."""
     if before is None or now is None:
         return False
     exact = before["kind"] == "exact"

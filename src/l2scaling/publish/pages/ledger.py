@@ -277,20 +277,20 @@ def runs_page(
 
 
 def moved_page(moved: Sequence[Moved], count: int, profile: str) -> str:
-    """Return which of ``count`` records came out otherwise than reviewed, for the processor is another."""
+    """Return which of ``count`` records came out otherwise than reviewed, for the setup is another."""
     if profile != "published":
         return f"Runs of profile `{profile}` are not held against the reviewed ones.\n"
     if not moved:
         return f"All {count} records of these runs are as reviewed, within the tolerance.\n"
-    there, here = (", ".join(sorted({getattr(one, name) for one in moved})) for name in ("there", "here"))
+    there, here = ("; ".join(sorted({getattr(one, name) for one in moved})) for name in ("there", "here"))
     rows = [
         f"{_link(one.now['chapter'], one.now['chapter'])} | {one.now['quantity']} "
         f"| {_outcome(one.before)} | {_outcome(one.now)}"
         for one in moved
     ]
     return (
-        f"**{len(moved)} of {count} records came out otherwise than they were reviewed.** They were reviewed "
-        f"on {there}; these pages were run on {here}, which rounds otherwise. Training multiplies roundings, "
+        f"**{len(moved)} of {count} records came out otherwise than they were reviewed.** Reviewed: {there}. "
+        f"Here: {here}. Processors and libraries round in their own ways, and training multiplies roundings, "
         "until the network is another draw.\n\n" + table("chapter | record | reviewed | here", rows)
     )
 

@@ -86,7 +86,7 @@ def _check(project: Project, profile: str, site: Path) -> None:
     chapters = project.chapters()
     runs = {chapter: executed.executed(project, chapter, profile) for chapter in chapters}
     records = [record for run in runs.values() for record in executed.records_of(run)]
-    results.check(project, profile, chapters, records, executed.processors(runs))
+    results.check(project, profile, chapters, records, executed.setups(runs))
     if not (site / "index.html").is_file():
         raise RequestError(f"{str(site)!r} holds no built book; allowed: a folder made by l2scaling site")
     for chapter in chapters:

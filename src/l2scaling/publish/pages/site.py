@@ -150,9 +150,9 @@ def assemble(project: Project, profile: str, source: Path) -> None:
     runs = {chapter: executed.executed(project, chapter, profile) for chapter in chapters}
     titles = {chapter: title(notebook) for chapter, notebook in runs.items()}
     records = [record for notebook in runs.values() for record in executed.records_of(notebook)]
-    moved = results.check(project, profile, chapters, records, executed.processors(runs))
+    moved = results.check(project, profile, chapters, records, executed.setups(runs))
     if moved:
-        words = "came out otherwise than on the processor of their review; the page of runs names them"
+        words = "came out otherwise than in the setup of their review; the page of runs names them"
         print(f"site: {len(moved)} of {len(records)} records {words}", file=sys.stderr)
 
     # each reads the runs it refers to, so once

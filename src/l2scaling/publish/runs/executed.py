@@ -12,6 +12,9 @@ from l2scaling.publish.runs.provenance import fault
 
 NUMBERS = ("predicted", "measured", "low", "high", "margin")
 
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch")
+"""Those whose roundings reach a record."""
+
 
 def executed(project: Project, chapter: str, profile: str) -> nbformat.NotebookNode:
     """Return the executed notebook of a chapter, or raise ``RequestError`` if there is none to trust.
@@ -64,9 +67,19 @@ def _record(entry: Any) -> Record:
     return record
 
 
-def processors(runs: Mapping[str, nbformat.NotebookNode]) -> dict[str, str]:
-    """Return by chapter the processor that a run names."""
-    return {chapter: run.metadata["l2scaling"]["processor"] for chapter, run in runs.items()}
+def setups(runs: Mapping[str, nbformat.NotebookNode]) -> dict[str, str]:
+    """Return by chapter on and with what it ran, as far as numbers are rounded by it."""
+    return {chapter: setup(run) for chapter, run in runs.items()}
+
+
+def setup(run: nbformat.NotebookNode) -> str:
+    """Return what rounds the numbers of a run: processor, threads, Python and the libraries that compute."""
+    record = run.metadata["l2scaling"]
+    threads, versions = record["threads"], record["versions"]
+    python = ".".join(versions["python"].split(".")[:2])  # a patch release does not compute otherwise
+    libraries = (f"{name} {versions[name].partition('+')[0]}" for name in LIBRARIES)
+    plural = "" if str(threads) == "1" else "s"
+    return ", ".join([record["processor"], f"{threads} thread{plural}", f"python {python}", *libraries])
 
 
 def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Record]:
