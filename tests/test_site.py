@@ -224,7 +224,7 @@ def test_what_moved_with_the_setup_is_told_and_what_an_edit_moved_stops_the_buil
 
 
 def test_the_setup_of_a_run_names_what_rounds(quick_site):
-    run = executed.executed(PROJECT, "quick", "ridge")
+    run = executed.executed(PROJECT, "ridge", "quick")
     said = run.metadata["l2scaling"]
     there = executed.setups({"ridge": run})["ridge"]
     assert there.startswith(f"{said['processor']}, 1 thread, python ")
