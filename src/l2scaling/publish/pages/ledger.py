@@ -21,6 +21,7 @@ from l2scaling.publish.evidence.claims import (
 from l2scaling.publish.evidence.controls import Outcome
 from l2scaling.publish.evidence.results import Moved
 from l2scaling.publish.evidence.robustness import Finding
+from l2scaling.publish.runs.executed import machine
 from l2scaling.publish.runs.parameters import Parameter
 
 
@@ -306,11 +307,10 @@ def _started(notebook: nbformat.NotebookNode) -> str:
 
 
 def _setup(record: dict[str, Any]) -> str:
-    threads = f"{record['threads']} thread{'s' if record['threads'] != '1' else ''}"
     made = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
     commit = f"commit `{record['commit'][:12]}`" if record["commit"] else "commit unknown"
     changed = ", changed since" if record["dirty"] else ""
-    return f"{record['processor']}, {threads}; {made}; {commit}{changed}"
+    return f"{machine(record)}; {made}; {commit}{changed}"
 
 
 def _sources(record: dict[str, Any]) -> str:

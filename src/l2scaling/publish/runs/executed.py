@@ -75,11 +75,15 @@ def setups(runs: Mapping[str, nbformat.NotebookNode]) -> dict[str, str]:
 def setup(run: nbformat.NotebookNode) -> str:
     """Return what rounds the numbers of a run: processor, threads, Python and the libraries that compute."""
     record = run.metadata["l2scaling"]
-    threads, versions = record["threads"], record["versions"]
+    versions = record["versions"]
     python = ".".join(versions["python"].split(".")[:2])  # a patch release does not compute otherwise
     libraries = (f"{name} {versions[name].partition('+')[0]}" for name in LIBRARIES)
-    plural = "" if str(threads) == "1" else "s"
-    return ", ".join([record["processor"], f"{threads} thread{plural}", f"python {python}", *libraries])
+    return ", ".join([machine(record), f"python {python}", *libraries])
+
+
+def machine(record: Mapping[str, Any]) -> str:
+    """Return the processor and the threads that a run says it had."""
+    return f"{record['processor']}, {record['threads']} thread{'s' if record['threads'] != '1' else ''}"
 
 
 def gather(project: Project, profile: str, chapters: Iterable[str]) -> list[Record]:
